@@ -1,0 +1,164 @@
+"""SELECTIVE_SSM: a whole Mamba-1 mixer, with what may be fused around it, as one operator.
+
+Recurrence of Gu and Dao 2023 (arXiv:2312.00752), section 3 and algorithm 2, with the zero-order
+hold of A and the Euler step of B that every implementation uses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from scanlet.errors import GraphError
+from scanlet.graph.operators.base import Operator, Shape
+from scanlet.graph.operators.elementwise import silu, softplus
+from scanlet.graph.operators.normalization import layer_norm, rms_norm
+
+#: Order of the weights among the node's inputs (after x); absent ones are left out.
+WEIGHT_ORDER = (
+    "input_weight",  # (d_model, in_features): a Linear ahead of the mixer
+    "input_bias",  # (d_model,)
+    "norm_weight",  # (d_model,): pre-norm
+    "norm_bias",  # (d_model,)
+    "in_proj_weight",  # (2 d_inner, d_model), rows [x; z]
+    "in_proj_bias",  # (2 d_inner,)
+    "conv_weight",  # (d_inner, d_conv)
+    "conv_bias",  # (d_inner,)
+    "x_proj_weight",  # (dt_rank + 2 d_state, d_inner), rows [dt; B; C]
+    "dt_proj_weight",  # (d_inner, dt_rank)
+    "dt_proj_bias",  # (d_inner,)
+    "A",  # (d_inner, d_state), A = -exp(A_log)
+    "D",  # (d_inner,)
+    "out_proj_weight",  # (d_out, d_inner)
+    "out_proj_bias",  # (d_out,)
+)
+REQUIRED_WEIGHTS = frozenset(
+    {
+        "in_proj_weight",
+        "conv_weight",
+        "x_proj_weight",
+        "dt_proj_weight",
+        "dt_proj_bias",
+        "A",
+        "D",
+        "out_proj_weight",
+    }
+)
+
+
+@dataclass(frozen=True)
+class SelectiveSSM(Operator):
+    """A mixer over x (1, L, in_features); y is (1, L, d_out), or (1, d_out) with `pooling`.
+
+    Stages, in order; those in brackets only where the option or the weight is present:
+    [reverse time] -> [input Linear] -> r; [norm] -> in_proj -> x, z; x = silu(conv(x));
+    dt, B, C = x_proj(x); delta = softplus(dt_proj(dt)); h = exp(delta A) h + delta B x;
+    y = C h + D x; g = y silu(z); [pool g (and r) over time] -> out_proj -> [+ r] -> [reverse].
+
+    `weights` names the node's inputs after x, a subsequence of WEIGHT_ORDER.
+    `mode` "sequence" starts from zero state on each call, "stream" carries h and the conv history
+    from call to call (`evaluate` states one call from zero state in both).
+    """
+
+    weights: tuple[str, ...]
+    d_inner: int
+    d_state: int
+    dt_rank: int
+    d_conv: int
+    reverse: bool = False
+    norm: str | None = None  # None | "layer" | "rms"
+    norm_eps: float = 0.0
+    residual: bool = False
+    pooling: str | None = None  # None | "mean" | "last"
+    mode: str = "sequence"
+
+    def __post_init__(self) -> None:
+        order = [WEIGHT_ORDER.index(name) for name in self.weights]
+        if order != sorted(set(order)) or not set(self.weights) >= REQUIRED_WEIGHTS:
+            raise GraphError(
+                f"SELECTIVE_SSM: weights {self.weights} are incomplete or out of order"
+            )
+
+    def weight_shapes(self, shapes: Sequence[Shape]) -> dict[str, Shape]:
+        """The shapes of the node's weights by name, `shapes` being those of all its inputs."""
+        return dict(zip(self.weights, shapes[1:], strict=True))
+
+    def named(self, inputs: Sequence) -> dict:
+        """Pair `inputs` (all of the node's: tensors or arrays) with the weights' names."""
+        return dict(zip(self.weights, inputs[1:], strict=True))
+
+    def infer_shape(self, *shapes: Shape) -> Shape:
+        x = shapes[0]
+        w = self.weight_shapes(shapes)
+        features = x[-1]
+        if len(x) != 3 or x[0] != 1 or x[1] < 1:
+            raise GraphError(f"SELECTIVE_SSM: input shape {x}, expected (1, L >= 1, features)")
+        if "input_weight" in w:
+            if w["input_weight"][1] != features:
+                raise GraphError(f"SELECTIVE_SSM: input {x}, input Linear {w['input_weight']}")
+            features = w["input_weight"][0]
+        expected: dict[str, Shape] = {
+            "input_bias": (features,),
+            "norm_weight": (features,),
+            "norm_bias": (features,),
+            "in_proj_weight": (2 * self.d_inner, features),
+            "in_proj_bias": (2 * self.d_inner,),
+            "conv_weight": (self.d_inner, self.d_conv),
+            "conv_bias": (self.d_inner,),
+            "x_proj_weight": (self.dt_rank + 2 * self.d_state, self.d_inner),
+            "dt_proj_weight": (self.d_inner, self.dt_rank),
+            "dt_proj_bias": (self.d_inner,),
+            "A": (self.d_inner, self.d_state),
+            "D": (self.d_inner,),
+            "out_proj_weight": (w["out_proj_weight"][0], self.d_inner),
+            "out_proj_bias": (w["out_proj_weight"][0],),
+        }
+        for name, shape in w.items():
+            if name in expected and shape != expected[name]:
+                raise GraphError(f"SELECTIVE_SSM: {name} is {shape}, expected {expected[name]}")
+        d_out = w["out_proj_weight"][0]
+        if self.residual and d_out != features:
+            raise GraphError(f"SELECTIVE_SSM: residual of {features} features onto {d_out}")
+        return (1, d_out) if self.pooling else (1, x[1], d_out)
+
+    def evaluate(self, *arrays: np.ndarray) -> np.ndarray:
+        w = self.named(arrays)
+        r = arrays[0][0]
+        if self.reverse:
+            r = r[::-1]
+        if "input_weight" in w:
+            r = r @ w["input_weight"].T + w.get("input_bias", 0)
+        n = r
+        if self.norm:
+            n = (layer_norm if self.norm == "layer" else rms_norm)(r, self.norm_eps)
+            n = n * w.get("norm_weight", 1) + w.get("norm_bias", 0)
+        xz = n @ w["in_proj_weight"].T + w.get("in_proj_bias", 0)
+        g = gated_scan(xz[:, : self.d_inner], xz[:, self.d_inner :], w, self.d_state, self.dt_rank)
+        if self.pooling:
+            g, r = (g.mean(axis=0), r.mean(axis=0)) if self.pooling == "mean" else (g[-1], r[-1])
+        y = g @ w["out_proj_weight"].T + w.get("out_proj_bias", 0)
+        if self.residual:
+            y = y + r
+        if self.reverse and not self.pooling:
+            y = y[::-1]
+        return y[np.newaxis].astype(arrays[0].dtype)
+
+
+def gated_scan(x: np.ndarray, z: np.ndarray, w: dict, d_state: int, dt_rank: int) -> np.ndarray:
+    """Convolution, selective scan and gate from zero state; x, z, result are (L, d_inner)."""
+    length, d_conv = x.shape[0], w["conv_weight"].shape[1]
+    padded = np.concatenate([np.zeros((d_conv - 1, x.shape[1]), x.dtype), x])
+    conv = sum(padded[k : k + length] * w["conv_weight"][:, k] for k in range(d_conv))
+    u = silu(conv + w.get("conv_bias", x.dtype.type(0)))
+    dbc = u @ w["x_proj_weight"].T
+    dt, b, c = dbc[:, :dt_rank], dbc[:, dt_rank : dt_rank + d_state], dbc[:, dt_rank + d_state :]
+    delta = softplus(dt @ w["dt_proj_weight"].T + w["dt_proj_bias"])
+    h = np.zeros_like(w["A"])
+    y = np.empty_like(u)
+    for t in range(length):
+        decay = np.exp(delta[t, :, np.newaxis] * w["A"])
+        h = decay * h + (delta[t] * u[t])[:, np.newaxis] * b[t]
+        y[t] = h @ c[t] + w["D"] * u[t]
+    return y * silu(z)

@@ -1,0 +1,17 @@
+"""From the captured graph to a legal one: `run` applies the passes of `pipeline` in order."""
+
+from scanlet.passes.cost import Multiplies, multiplies_per_sequence, multiplies_per_step
+from scanlet.passes.explicit_padding import is_same_padding
+from scanlet.passes.fold_normalization import fold_normalization
+from scanlet.passes.fuse_into_ssm import Fusion
+from scanlet.passes.pipeline import run
+
+__all__ = [
+    "Fusion",
+    "Multiplies",
+    "fold_normalization",
+    "is_same_padding",
+    "multiplies_per_sequence",
+    "multiplies_per_step",
+    "run",
+]

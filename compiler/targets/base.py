@@ -1,0 +1,29 @@
+"""What the compiler needs to know about a target: core features, memories, project kind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Target:
+    """A board or a bare core. Memory sizes in bytes; they bound what a plan may use.
+
+    `state` is the representation of the recurrent state that integer precisions prefer here.
+    `core` names the emulated core that stands for this target in `run` and `measure`.
+    `project` is the kind of project written: "esp-idf", or "library" (C sources only).
+    """
+
+    name: str
+    description: str
+    architecture: str  # "xtensa" | "arm" | "riscv" | "any"
+    kernels: str  # kernel set in tflm_ops/: "portable", "arm_dsp", "arm_mve", "xtensa"
+    ram_bytes: int
+    flash_bytes: int
+    has_fpu: bool
+    tile: int  # time steps a tile, unless the planner is told otherwise
+    state: str = "float32"
+    core: str | None = None
+    project: str = "library"
+    idf_target: str | None = None
+    cpu_mhz: int | None = None
