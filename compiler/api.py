@@ -1,0 +1,265 @@
+"""The public functions: compile a PyTorch model, open a saved project."""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from scanlet.compiled import Compiled, Golden
+from scanlet.errors import InputError, MissingToolError, TargetError
+from scanlet.graph import Graph
+from scanlet.planning.plan import Plan, make_plan, smaller_tiles
+from scanlet.progress import Progress
+from scanlet.targets import Target, find
+
+PRECISIONS = ("float32",)
+MODES = ("sequence", "stream")
+VERIFICATION_SAMPLES = 8
+GOLDEN_SAMPLES = 3
+
+
+def compile(
+    model: Any,
+    example_inputs: Any = None,
+    *,
+    target: str | Target = "esp32s3",
+    precision: str = "float32",
+    calibration_data: Iterable[Any] | None = None,
+    mode: str = "sequence",
+    memory_limit: int | None = None,
+    normalization: tuple[Any, Any] | None = None,
+    labels: Sequence[str] | None = None,
+    name: str | None = None,
+    tolerance: float | None = None,
+    progress: bool = True,
+    output_dir: str | Path | None = None,
+) -> Compiled:
+    """Compile a trained model for a microcontroller and verify the result against PyTorch.
+
+    Args:
+        model: an `nn.Module` in eval mode, a `torch.export.ExportedProgram`, or a path to a .pt2.
+        example_inputs: a tensor or a tuple of tensors with a batch dimension of 1; fixes the
+            shapes. Taken from `model.example_input_array` or the ExportedProgram when absent.
+        target: a name (see `scanlet targets`) or a `scanlet.Target`.
+        precision: "float32".
+        calibration_data: samples (each a tensor with its batch dimension of 1, or a tuple) that
+            the result is verified with; random ones when absent.
+        mode: "sequence": each run starts from zero state; "stream": one run a chunk, the state
+            is carried until `reset`.
+        memory_limit: bytes of RAM that the tensor arena may take; the time tile shrinks to fit.
+        normalization: (mean, std) of the raw input's features, folded into the first layer: the
+            compiled model then takes raw values.
+        labels: class names, in the order of the outputs.
+        name: prefix of the C symbols, so that two models link into one firmware.
+        tolerance: largest error accepted relative to the outputs' magnitude (default 1e-4).
+        progress: show the steps on standard error when it is a terminal.
+        output_dir: write the whole project there (as `Compiled.save`).
+
+    Raises:
+        ScanletError: one of its subclasses, saying what was found, where, and what to do.
+    """
+    from scanlet import frontend, passes
+
+    chosen = find(target)
+    _check_choice("precision", precision, PRECISIONS)
+    _check_choice("mode", mode, MODES)
+    if memory_limit is not None and memory_limit <= 0:
+        raise InputError(f"memory_limit is {memory_limit}; it is a positive number of bytes")
+    symbol = _symbol(name, model)
+    with Progress(enabled=progress) as step:
+        step("capturing the model")
+        capture = frontend.capture(model, example_inputs, progress=step)
+        graph, reference = capture.graph, capture.reference
+        statistics = None
+        if normalization is not None:
+            mean, std = normalization
+            graph = passes.fold_normalization(graph, mean, std)
+            statistics = (_along_features(mean, capture.graph), _along_features(std, capture.graph))
+            reference = _standardized(reference, *statistics)
+        step("optimizing the graph")
+        legal = passes.run(graph, mode=mode)
+        names = _labels(labels, legal)
+        compiled = _fit(legal, chosen, mode, symbol, memory_limit, step)
+        compiled.labels = names
+        step("verifying against PyTorch")
+        _verify(compiled, legal, reference, calibration_data, statistics, tolerance)
+        from scanlet.emit.summary import summarize
+
+        compiled.report = summarize(compiled, legal, capture.mixers)
+        if output_dir is not None:
+            step("writing the project")
+            compiled.save(output_dir)
+    return compiled
+
+
+def open(directory: str | Path) -> Compiled:
+    """Open a project that `Compiled.save` wrote. Raises ModelFileError if it is damaged."""
+    from scanlet import project_files
+
+    return project_files.load(Path(directory))
+
+
+def build(graph: Graph, plan: Plan, *, mode: str, name: str) -> Compiled:
+    """Emit the flatbuffer and the operator's sources of a legal graph (no verification yet)."""
+    from scanlet.emit.flatbuffer import write_model
+    from scanlet.emit.flatbuffer_reader import validate
+    from scanlet.emit.operator_source import render_component
+    from scanlet.graph.operators import Unary
+
+    tflite = write_model(graph, plan.layers, description=f"scanlet: {name}")
+    validate(tflite)
+    uses_gelu = any(isinstance(n.op, Unary) and n.op.kind == "gelu" for n in graph.nodes)
+    component: dict[str, str] = {}
+    if plan.layers or uses_gelu:
+        component = render_component(
+            plan.layers, name=name, uses_gelu=uses_gelu, target=plan.target
+        )
+    return Compiled(
+        name=name,
+        target=plan.target,
+        precision="float32",
+        mode=mode,
+        labels=(),
+        tflite=tflite,
+        component=component,
+        golden=Golden((), (), 0.0),
+        report={},
+        plan=plan,
+    )
+
+
+def _fit(
+    graph: Graph,
+    target: Target,
+    mode: str,
+    name: str,
+    memory_limit: int | None,
+    step: Callable[[str], None],
+) -> Compiled:
+    """Build with the target's time tile, or the largest one that fits the memory."""
+    limit = min(memory_limit or target.ram_bytes, target.ram_bytes)
+    needed = 0
+    for tile in (target.tile, *smaller_tiles(target.tile)):
+        step(f"emitting the operator (time tiles of {tile})")
+        compiled = build(graph, make_plan(graph, target, tile=tile), mode=mode, name=name)
+        try:
+            needed = compiled.allocations.total
+        except MissingToolError:  # no interpreter here: nothing to measure against
+            return compiled
+        if needed <= limit:
+            break
+    else:
+        raise TargetError(
+            f"the model needs {needed:,} bytes of tensor arena at the smallest plan, "
+            f"{limit:,} are allowed ({compiled.allocations.describe()})",
+            where=target.name,
+            hint="shorten the input, make the model smaller, or raise memory_limit=",
+        )
+    if len(compiled.tflite) > target.flash_bytes:
+        raise TargetError(
+            f"the flatbuffer takes {len(compiled.tflite):,} bytes, "
+            f"{target.flash_bytes:,} bytes of flash are available",
+            where=target.name,
+        )
+    return compiled
+
+
+def _verify(
+    compiled: Compiled,
+    graph: Graph,
+    reference: Callable[..., list[np.ndarray]],
+    calibration_data: Iterable[Any] | None,
+    statistics: tuple[np.ndarray, np.ndarray] | None,
+    tolerance: float | None,
+) -> None:
+    """Fill in `golden` and `verification`; raise VerificationError if the result deviates."""
+    from scanlet.execution.samples import as_samples, random_samples
+    from scanlet.execution.verification import FLOAT32_TOLERANCE, verify
+
+    relative = FLOAT32_TOLERANCE if tolerance is None else float(tolerance)
+    if not relative > 0:
+        raise InputError(f"tolerance is {tolerance}; it is a positive number")
+    if calibration_data is not None:
+        samples = as_samples(calibration_data, graph.inputs, "calibration_data")
+    else:
+        mean, std = statistics or (0.0, 1.0)
+        samples = random_samples(graph, VERIFICATION_SAMPLES, mean=mean, std=std)
+    run: Callable[..., list[np.ndarray]]
+    try:
+        run, ran_on = compiled.interpreter.run, "tflm-host"
+    except MissingToolError as error:
+        compiled.warnings.append(f"not verified: {error.message}")
+        run, ran_on = (lambda *x: graph.evaluate(x, "float32")), "numpy"
+
+    def one_call(*sample: np.ndarray) -> list[np.ndarray]:
+        if ran_on == "tflm-host":
+            compiled.reset()
+        return run(*sample)
+
+    compiled.verification = verify(one_call, reference, samples, tolerance=relative, ran_on=ran_on)
+    golden = samples[:GOLDEN_SAMPLES]
+    compiled.golden = Golden(
+        inputs=tuple(golden),
+        outputs=tuple(tuple(reference(*sample)) for sample in golden),
+        tolerance=relative * compiled.verification.scale,
+    )
+
+
+def _check_choice(argument: str, value: str, allowed: Sequence[str]) -> None:
+    if value not in allowed:
+        raise InputError(f"{argument} is {value!r}", hint=f"choose one of {', '.join(allowed)}")
+
+
+def _symbol(name: str | None, model: Any) -> str:
+    """The C symbol prefix: the given name (checked), else one from the model's class or file."""
+    if name is None:
+        stem = Path(model).stem if isinstance(model, (str, Path)) else type(model).__name__
+        stem = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", stem)
+        name = re.sub(r"\W+", "_", stem).strip("_").lower() or "model"
+        if name[0].isdigit() or name == "exported_program":
+            name = "model"
+        return name
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,39}", name) or keyword.iskeyword(name):
+        raise InputError(
+            f"name {name!r} cannot prefix C symbols",
+            hint="use a letter followed by letters, digits and underscores, 40 at most",
+        )
+    return name
+
+
+def _labels(labels: Sequence[str] | None, graph: Graph) -> tuple[str, ...]:
+    names = tuple(str(label) for label in labels or ())
+    if names and len(names) != graph.outputs[0].shape[-1]:
+        raise InputError(
+            f"{len(names)} labels for an output of {graph.outputs[0].shape[-1]} classes"
+        )
+    return names
+
+
+def _along_features(value: Any, graph: Graph) -> np.ndarray:
+    """`value` (a scalar or a vector of the features) shaped to broadcast with the first input."""
+    from scanlet.passes.fold_normalization import feature_axis
+
+    array = np.asarray(value, dtype=np.float64)
+    if array.size == 1:
+        return array.reshape(())
+    shape = [1] * len(graph.inputs[0].shape)
+    shape[feature_axis(graph, array.size)] = array.size
+    return array.reshape(shape)
+
+
+def _standardized(
+    reference: Callable[..., list[np.ndarray]], mean: np.ndarray, std: np.ndarray
+) -> Callable[..., list[np.ndarray]]:
+    """The reference of a model that takes raw values: standardize, then the original model."""
+
+    def run(first: np.ndarray, *others: np.ndarray) -> list[np.ndarray]:
+        standardized = ((first.astype(np.float64) - mean) / std).astype(np.float32)
+        return reference(standardized, *others)
+
+    return run

@@ -1,0 +1,225 @@
+"""The `scanlet` command: the public functions from a shell.
+
+Exit codes: 0 it worked; 1 the model or the project is at fault (refused, deviates, damaged);
+2 the call is at fault (unknown option or target, missing file, wrong shape, missing tool).
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+import scanlet
+from scanlet.errors import InputError, MissingToolError, ScanletError, TargetError
+from scanlet.targets import ALL
+
+app = typer.Typer(
+    name="scanlet",
+    help="Compile trained PyTorch state-space models for microcontrollers.",
+    epilog="Exit codes: 0 success, 1 the model or project is at fault, 2 the call is at fault.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+CALL_ERRORS = (InputError, MissingToolError, TargetError)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
+Project = Annotated[
+    Path, typer.Argument(help="A project that `scanlet compile` wrote.", show_default=False)
+]
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    if version:
+        print(scanlet.__version__)
+        raise typer.Exit
+
+
+@app.command("compile")
+def compile_command(
+    model: Annotated[
+        str,
+        typer.Argument(
+            help="A .pt2 file, or package.module:factory for a function that returns the model.",
+            show_default=False,
+        ),
+    ],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="Directory of the project.", show_default=False)
+    ],
+    weights: Annotated[
+        Path | None, typer.Option(help="State dict for the factory's model: .pt, .pth or .npz.")
+    ] = None,
+    target: Annotated[str, typer.Option(help="See `scanlet targets`.")] = "esp32s3",
+    mode: Annotated[str, typer.Option(help="sequence, or stream (state is carried).")] = "sequence",
+    input_shape: Annotated[
+        str | None,
+        typer.Option(help="Shape of the input with batch 1, as 1,128,9, if the model has none."),
+    ] = None,
+    calibration: Annotated[
+        Path | None, typer.Option(help=".npy or .npz of samples (B, ...) to verify with.")
+    ] = None,
+    normalization: Annotated[
+        Path | None, typer.Option(help=".npz with `mean` and `std`, folded into the first layer.")
+    ] = None,
+    labels: Annotated[str | None, typer.Option(help="Class names, separated by commas.")] = None,
+    name: Annotated[str | None, typer.Option(help="Prefix of the C symbols.")] = None,
+    memory_limit: Annotated[int | None, typer.Option(help="Bytes of RAM for the arena.")] = None,
+    tolerance: Annotated[float | None, typer.Option(help="Largest relative error.")] = None,
+    force: Annotated[bool, typer.Option(help="Replace edited files (a backup is kept).")] = False,
+    component_only: Annotated[
+        bool, typer.Option(help="Write only the operator component and the model.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Compile a trained model and write a complete project."""
+    from scanlet.model_source import load_arrays, load_model
+
+    example: Any = None
+    if input_shape is not None:
+        import torch
+
+        example = (torch.zeros(_parse_shape(input_shape)),)
+    statistics = None
+    if normalization is not None:
+        arrays = load_arrays(normalization)
+        if not {"mean", "std"} <= arrays.keys():
+            raise InputError(f"has {sorted(arrays)}, not mean and std", where=str(normalization))
+        statistics = (arrays["mean"], arrays["std"])
+    samples = None
+    if calibration is not None:
+        samples = [row[np.newaxis] for row in _first_array(calibration)]
+    compiled = scanlet.compile(
+        load_model(model, weights),
+        example,
+        target=target,
+        mode=mode,
+        memory_limit=memory_limit,
+        normalization=statistics,
+        labels=labels.split(",") if labels else None,
+        name=name,
+        tolerance=tolerance,
+        calibration_data=samples,
+    )
+    compiled.save(output, force=force, component_only=component_only)
+    if as_json:
+        print(json.dumps(compiled.report, indent=2))
+        return
+    from scanlet.tables import print_summary
+
+    print_summary(compiled, output)
+
+
+@app.command()
+def run(
+    project: Project,
+    data: Annotated[
+        Path, typer.Argument(help=".npy or .npz: one sample (1, ...) or a batch (B, ...).")
+    ],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Write the outputs to this .npy.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Run a project's model on the TFLM interpreter of this machine."""
+    compiled = scanlet.open(project)
+    result = compiled.run(_first_array(data))
+    arrays = result if isinstance(result, tuple) else (result,)
+    if output is not None:
+        try:
+            np.save(output, arrays[0])
+        except OSError as error:
+            raise InputError(f"cannot write: {error}", where=str(output)) from error
+    if as_json:
+        print(json.dumps({"outputs": [array.tolist() for array in arrays]}))
+        return
+    from scanlet.tables import print_outputs
+
+    print_outputs(compiled, arrays)
+
+
+@app.command()
+def verify(project: Project, as_json: Json = False) -> None:
+    """Run the stored golden inputs and compare with the outputs that PyTorch computed."""
+    from scanlet.project_files import verify_golden
+
+    results = verify_golden(scanlet.open(project))
+    if as_json:
+        print(json.dumps([vars(result) for result in results]))
+    else:
+        for result in results:
+            word = "PASS" if result.passed else "FAIL"
+            print(
+                f"{word} golden {result.index}: largest error {result.max_error:.3g}, "
+                f"{result.tolerance:.3g} accepted"
+            )
+    if not all(result.passed for result in results):
+        raise typer.Exit(1)
+
+
+@app.command()
+def inspect(
+    path: Annotated[Path, typer.Argument(help="A project or a .tflite file.", show_default=False)],
+    as_json: Json = False,
+) -> None:
+    """Show the operators, tensors and memory of a compiled model."""
+    from scanlet.tables import inspection, print_inspection
+
+    content = inspection(path)
+    if as_json:
+        print(json.dumps(content, indent=2))
+    else:
+        print_inspection(content)
+
+
+@app.command()
+def targets(as_json: Json = False) -> None:
+    """List the targets."""
+    if as_json:
+        print(json.dumps({name: vars(target) for name, target in ALL.items()}, indent=2))
+        return
+    from scanlet.tables import print_targets
+
+    print_targets()
+
+
+def _parse_shape(text: str) -> tuple[int, ...]:
+    try:
+        shape = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        shape = ()
+    if not shape or min(shape) < 1:
+        raise InputError(f"--input-shape {text!r} is not a shape", hint="for example 1,128,9")
+    return shape
+
+
+def _first_array(path: Path) -> np.ndarray:
+    from scanlet.model_source import load_arrays
+
+    arrays = load_arrays(path)
+    if not arrays:
+        raise InputError("holds no array", where=str(path))
+    return next(iter(arrays.values()))
+
+
+def main() -> None:
+    """Entry point: run the command, print an error of ours without a traceback."""
+    try:
+        app()
+    except ScanletError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2 if isinstance(error, CALL_ERRORS) else 1)
+    except BrokenPipeError:
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,147 @@
+"""A compiled model: the flatbuffer, the generated operator, and the means to run and save them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from scanlet.errors import InputError
+from scanlet.execution.samples import Sample, as_array
+from scanlet.targets import Target
+
+if TYPE_CHECKING:
+    from scanlet.emit.flatbuffer_reader import ModelDescription, TensorDescription
+    from scanlet.execution.host import Allocations, HostInterpreter
+    from scanlet.execution.verification import Verification
+    from scanlet.planning.plan import Plan
+
+
+@dataclass(frozen=True)
+class Golden:
+    """Inputs with the outputs that PyTorch computes for them; travels with the project.
+
+    `tolerance` is the largest absolute error accepted on any output.
+    """
+
+    inputs: tuple[Sample, ...]
+    outputs: tuple[Sample, ...]
+    tolerance: float
+
+
+@dataclass
+class Compiled:
+    """The result of `scanlet.compile` or `scanlet.open`.
+
+    `tflite` is the flatbuffer, `component` the C sources of the operator (path -> text), `report`
+    the nested dictionary that report.json holds.
+    """
+
+    name: str
+    target: Target
+    precision: str
+    mode: str
+    labels: tuple[str, ...]
+    tflite: bytes = field(repr=False)
+    component: dict[str, str] = field(repr=False)
+    golden: Golden = field(repr=False)
+    report: dict[str, Any] = field(repr=False)
+    plan: Plan | None = field(default=None, repr=False)
+    verification: Verification | None = field(default=None, repr=False)
+    warnings: list[str] = field(default_factory=list, repr=False)
+
+    # -- running -------------------------------------------------------------------------------
+    @cached_property
+    def interpreter(self) -> HostInterpreter:
+        """The TFLM interpreter of this machine with the generated operator (built on first use)."""
+        from scanlet.execution.host import HostInterpreter, build_library
+
+        library = build_library(self.component, name=self.name) if self.component else None
+        return HostInterpreter(self.tflite, library)
+
+    @cached_property
+    def description(self) -> ModelDescription:
+        """The flatbuffer as an independent reader sees it."""
+        from scanlet.emit.flatbuffer_reader import read_model
+
+        return read_model(self.tflite)
+
+    @property
+    def inputs(self) -> list[TensorDescription]:
+        return self.description.inputs
+
+    @property
+    def outputs(self) -> list[TensorDescription]:
+        return self.description.outputs
+
+    @property
+    def allocations(self) -> Allocations:
+        """What the interpreter recorded while it allocated its arena (64-bit pointers)."""
+        return self.interpreter.allocations
+
+    def run(self, *inputs: Any) -> Any:
+        """Run on the TFLM interpreter: one sample, or a batch along the first axis.
+
+        An input is an array (or tensor) of the compiled shape (1, ...), or (B, ...) for a batch
+        that runs sample by sample. Returns an array an output ((1, ...) or (B, ...)); a tuple if
+        the model has several outputs. In stream mode the state carries on from call to call, so
+        a batch is refused. Raises InputError if a shape does not fit.
+        """
+        return self.run_raw(*inputs)
+
+    def run_raw(self, *inputs: Any) -> Any:
+        """As `run`, exchanging the stored values: the same for float32 models."""
+        batches = self._batches(inputs)
+        count = batches[0].shape[0]
+        results = [
+            self.interpreter.run(*(batch[i : i + 1] for batch in batches)) for i in range(count)
+        ]
+        outputs = tuple(
+            np.concatenate(parts) if count > 1 else parts[0] for parts in zip(*results, strict=True)
+        )
+        return outputs if len(outputs) > 1 else outputs[0]
+
+    def reset(self) -> None:
+        """Clear the recurrent state (stream mode; sequence mode starts from zero anyway)."""
+        self.interpreter.reset()
+
+    def _batches(self, inputs: tuple[Any, ...]) -> list[np.ndarray]:
+        if len(inputs) != len(self.inputs):
+            raise InputError(f"{len(self.inputs)} inputs expected, got {len(inputs)}")
+        batches = []
+        for tensor, value in zip(self.inputs, inputs, strict=True):
+            array = as_array(value)
+            if array.ndim != len(tensor.shape) or tuple(array.shape[1:]) != tensor.shape[1:]:
+                raise InputError(
+                    f"input {tensor.name!r} has shape {tuple(array.shape)}, "
+                    f"the model was compiled for {tensor.shape} (or a batch of them)"
+                )
+            if not len(array):
+                raise InputError(f"input {tensor.name!r} is an empty batch")
+            batches.append(array.astype(tensor.dtype, copy=False))
+        counts = {len(batch) for batch in batches}
+        if len(counts) != 1:
+            raise InputError(f"the inputs' batches differ in size: {sorted(counts)}")
+        if self.mode == "stream" and counts != {1}:
+            raise InputError(
+                "a batch makes no sense in stream mode, where the state carries over",
+                hint="call run once for each chunk, and reset() between sequences",
+            )
+        return batches
+
+    # -- saving --------------------------------------------------------------------------------
+    def save(
+        self, directory: str | Path, *, force: bool = False, component_only: bool = False
+    ) -> Path:
+        """Write the project; returns its directory.
+
+        Only files that scanlet generated and nobody edited are replaced, all or none: an edited
+        file raises ProjectConflictError unless `force`. `component_only` writes just the operator
+        component and the model, for an existing firmware.
+        """
+        from scanlet.project_files import save
+
+        return save(self, Path(directory), force=force, component_only=component_only)

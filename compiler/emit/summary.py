@@ -1,0 +1,144 @@
+"""The report's content: everything that is known about a compiled model, as plain dictionaries."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from scanlet.compiled import Compiled
+from scanlet.errors import MissingToolError
+from scanlet.graph import Graph
+from scanlet.passes.cost import multiplies_per_sequence
+from scanlet.planning.layer import LayerPlan
+from scanlet.version import __version__
+
+#: What a device's arena gets beyond the host's recorded need: esp-nn's kernels request scratch
+#: that the reference kernels do not, at most this much for the operators that we emit in float32.
+ARENA_MARGIN_BYTES = 2048
+
+
+def summarize(compiled: Compiled, graph: Graph, mixers: Sequence[Any]) -> dict[str, Any]:
+    """The report of a verified model, with the keys that `scanlet.emit.report` documents."""
+    description = compiled.description
+    macs = multiplies_per_sequence(graph)
+    verification = compiled.verification
+    assert verification is not None, "summarize needs a verified model"
+    return {
+        "schema_version": 1,
+        "generator": f"scanlet {__version__}",
+        "model": {
+            "name": compiled.name,
+            "labels": list(compiled.labels),
+            "inputs": [_tensor(tensor) for tensor in compiled.inputs],
+            "outputs": [_tensor(tensor) for tensor in compiled.outputs],
+        },
+        "target": {
+            "name": compiled.target.name,
+            "description": compiled.target.description,
+            "ram_bytes": compiled.target.ram_bytes,
+            "flash_bytes": compiled.target.flash_bytes,
+        },
+        "precision": compiled.precision,
+        "mode": compiled.mode,
+        "operators": [
+            {
+                "name": operator.name,
+                "custom": operator.custom,
+                "inputs": operator.inputs,
+                "outputs": operator.outputs,
+            }
+            for operator in description.operators
+        ],
+        "multiply_accumulates": {"total": sum(macs.values()), "nodes": macs},
+        "sizes": {
+            "flatbuffer_bytes": len(compiled.tflite),
+            "weights_bytes": sum(t.nbytes for t in description.tensors if t.constant),
+        },
+        "arena": _arena(compiled),
+        "layers": [_layer(layer) for layer in (compiled.plan.layers if compiled.plan else ())],
+        "mixers": [
+            {"path": mixer.path, "dialect": mixer.dialect, "deviation": mixer.deviation}
+            for mixer in mixers
+        ],
+        "verification": {
+            "mean_error": verification.mean_error,
+            "max_error": verification.max_error,
+            "label_agreement": verification.label_agreement,
+            "samples": verification.samples,
+            "tolerance": verification.tolerance * verification.scale,
+            "ran_on": verification.ran_on,
+        },
+        "golden": {
+            "samples": len(compiled.golden.inputs),
+            "inputs": len(compiled.inputs),
+            "outputs": len(compiled.outputs),
+            "tolerance": compiled.golden.tolerance,
+        },
+        "warnings": list(compiled.warnings),
+    }
+
+
+def _arena(compiled: Compiled) -> dict[str, Any]:
+    """Recorded allocations; where no interpreter runs, a bound from the tensors and the plan."""
+    try:
+        recorded = compiled.allocations
+    except MissingToolError:
+        activations = sum(t.nbytes for t in compiled.description.tensors if not t.constant)
+        layers = compiled.plan.layers if compiled.plan else ()
+        scratch = sum(layer.scratch_bytes + layer.state_bytes for layer in layers)
+        structures = 1024 + 128 * len(compiled.description.tensors)
+        needed = _align(activations + scratch + structures)
+        return {
+            "needed_bytes": needed,
+            "reserved_bytes": needed + ARENA_MARGIN_BYTES,
+            "recorded": False,
+            "tensors": activations,
+            "scratch": scratch,
+            "persistent": 0,
+            "structures": structures,
+        }
+    return {
+        "needed_bytes": recorded.total,
+        "reserved_bytes": _align(recorded.total) + ARENA_MARGIN_BYTES,
+        "recorded": True,
+        "tensors": recorded.tensors,
+        "scratch": recorded.scratch,
+        "persistent": recorded.persistent,
+        "structures": recorded.structures + recorded.temporary,
+    }
+
+
+def _align(nbytes: int) -> int:
+    return (nbytes + 15) // 16 * 16
+
+
+def _tensor(tensor: Any) -> dict[str, Any]:
+    return {"name": tensor.name, "shape": list(tensor.shape), "dtype": tensor.dtype}
+
+
+def _layer(layer: LayerPlan) -> dict[str, Any]:
+    op = layer.op
+    return {
+        "name": layer.name,
+        "shapes": {
+            "length": layer.length,
+            "in_features": layer.in_features,
+            "d_model": layer.d_model,
+            "d_inner": op.d_inner,
+            "d_state": op.d_state,
+            "dt_rank": op.dt_rank,
+            "d_conv": op.d_conv,
+            "d_out": layer.d_out,
+        },
+        "options": {
+            "reverse": op.reverse,
+            "norm": op.norm,
+            "residual": op.residual,
+            "pooling": op.pooling,
+            "input_linear": "input_weight" in op.weights,
+        },
+        "tile": layer.tile,
+        "scratch": [{"name": b.name, "offset": b.offset, "bytes": b.nbytes} for b in layer.scratch],
+        "scratch_bytes": layer.scratch_bytes,
+        "state_bytes": layer.state_bytes,
+    }

@@ -1,0 +1,1 @@
+"""Lowering of the graph's operators to TFLite operators, one family a file."""

@@ -1,0 +1,89 @@
+"""Input samples that a model is verified with: the user's own, else drawn at random."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from scanlet.errors import InputError
+from scanlet.graph import Graph, Tensor
+from scanlet.graph.operators import Gather
+
+Sample = tuple[np.ndarray, ...]
+
+
+def as_array(value: Any) -> np.ndarray:
+    """A NumPy array from an array, a torch tensor (detached) or nested lists."""
+    if hasattr(value, "detach"):
+        value = value.detach().cpu().numpy()
+    return np.asarray(value)
+
+
+def as_sample(value: Any, inputs: Sequence[Tensor], where: str) -> Sample:
+    """One sample as a tuple of arrays of the graph's input shapes and types.
+
+    Raises InputError naming what does not fit.
+    """
+    parts = value if isinstance(value, (tuple, list)) and len(inputs) > 1 else (value,)
+    if isinstance(value, (tuple, list)) and len(inputs) == 1 and len(value) == 1:
+        parts = value
+    if len(parts) != len(inputs):
+        raise InputError(f"{len(inputs)} inputs expected, got {len(parts)}", where=where)
+    arrays = []
+    for tensor, part in zip(inputs, parts, strict=True):
+        array = as_array(part)
+        if tuple(array.shape) != tensor.shape:
+            raise InputError(
+                f"input {tensor.name!r} has shape {tuple(array.shape)}, "
+                f"the model was compiled for {tensor.shape}",
+                where=where,
+                hint="give one sample at a time, with its batch dimension of 1",
+            )
+        arrays.append(array.astype(tensor.dtype))
+    return tuple(arrays)
+
+
+def as_samples(data: Iterable[Any], inputs: Sequence[Tensor], where: str) -> list[Sample]:
+    """All samples of `data`; raises InputError if there is none or one holds a NaN."""
+    samples = [as_sample(value, inputs, f"{where}[{i}]") for i, value in enumerate(data)]
+    if not samples:
+        raise InputError("no samples: the iterable is empty", where=where)
+    for i, sample in enumerate(samples):
+        if any(not np.isfinite(array).all() for array in sample):
+            raise InputError("a value is NaN or infinite", where=f"{where}[{i}]")
+    return samples
+
+
+def random_samples(
+    graph: Graph,
+    count: int,
+    *,
+    mean: np.ndarray | float = 0.0,
+    std: np.ndarray | float = 1.0,
+    seed: int = 0,
+) -> list[Sample]:
+    """`count` samples: normal with `mean` and `std` (broadcast to the input), tokens uniform."""
+    rng = np.random.default_rng(seed)
+    samples = []
+    for _ in range(count):
+        sample = []
+        for tensor in graph.inputs:
+            if tensor.dtype == "float32":
+                array = rng.standard_normal(tensor.shape) * std + mean
+            else:
+                array = rng.integers(0, _vocabulary(graph, tensor), tensor.shape)
+            sample.append(array.astype(tensor.dtype))
+        samples.append(tuple(sample))
+    return samples
+
+
+def _vocabulary(graph: Graph, tokens: Tensor) -> int:
+    """Number of rows of the smallest table that `tokens` index."""
+    sizes = [
+        node.inputs[0].shape[node.op.axis]
+        for node in graph.consumers(tokens)
+        if isinstance(node.op, Gather) and node.inputs[1] is tokens
+    ]
+    return min(sizes, default=2)

@@ -1,0 +1,188 @@
+"""Build the generated operator as a shared library for this machine's interpreter."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import shlex
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from scanlet.errors import ExecutionError, MissingToolError
+from scanlet.execution.wheel import PINNED_VERSION
+
+#: No fused multiply-add, as in every build that is compared bit for bit.
+COMMON_FLAGS = (
+    *("-O2", "-fPIC", "-fvisibility=hidden", "-ffp-contract=off"),
+    *("-fno-math-errno", "-DSCANLET_HOST=1"),
+)
+C_FLAGS = ("-std=c11", *COMMON_FLAGS)
+CXX_FLAGS = ("-std=c++17", "-fno-exceptions", "-fno-rtti", *COMMON_FLAGS)
+COMPILE_SECONDS = 300
+
+
+@dataclass(frozen=True)
+class HostLibrary:
+    """A built operator library: the file, and the registration function that it exports."""
+
+    path: Path
+    symbol: str
+
+    def load(self) -> None:
+        """Load it into the process, symbols global. Needs the interpreter's symbols first."""
+        try:
+            library = ctypes.CDLL(str(self.path), mode=ctypes.RTLD_GLOBAL)
+        except OSError as error:
+            raise ExecutionError(f"the operator library does not load: {error}") from error
+        if not hasattr(library, self.symbol):
+            raise ExecutionError(
+                f"the operator library exports no {self.symbol}", where=str(self.path)
+            )
+
+
+def build_library(component: dict[str, str], *, name: str) -> HostLibrary:
+    """Compile the component's C and C++ sources; cached by content under the user's cache.
+
+    `component` maps paths to texts, as `render_component` returns. The compilers are $CC and $CXX,
+    or cc and c++. Raises MissingToolError if one is missing, ExecutionError with the compiler's
+    output if it fails.
+    """
+    digest = hashlib.sha256()
+    for path, text in sorted(component.items()):
+        digest.update(f"{path}\0{len(text)}\0{text}".encode())
+    symbol = f"scanlet_register_{digest.hexdigest()[:16]}"
+    compilers = {
+        ".c": (_compiler("CC", "cc", "gcc"), C_FLAGS),
+        ".cc": (_compiler("CXX", "c++", "g++"), CXX_FLAGS),
+    }
+    for command, flags in compilers.values():
+        digest.update("\0".join([*command, *flags, _version(command), PINNED_VERSION]).encode())
+    file_name = f"{name}-{digest.hexdigest()[:32]}.so"
+
+    cached = _cache_directory() / file_name
+    if cached.is_file() and _is_whole(cached):
+        return HostLibrary(cached, symbol)
+    with _scratch_directory() as directory:
+        built = _compile(component, compilers, directory, symbol)
+        return HostLibrary(_keep(built, cached), symbol)
+
+
+def _compile(
+    component: dict[str, str],
+    compilers: dict[str, tuple[list[str], tuple[str, ...]]],
+    directory: Path,
+    symbol: str,
+) -> Path:
+    for name, text in component.items():
+        path = directory / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+    objects = []
+    for name in sorted(component):
+        suffix = Path(name).suffix
+        if suffix in compilers:
+            command, flags = compilers[suffix]
+            objects.append(f"{name}.o")
+            defines = [f"-DSCANLET_HOST_REGISTERER={symbol}", "-I", "."]
+            _run([*command, *flags, *defines, "-c", name, "-o", objects[-1]], directory)
+    if not objects:
+        raise ExecutionError("the operator component holds no C or C++ source")
+    _run([*compilers[".cc"][0], "-shared", *objects, "-o", "operator.so"], directory)
+    return directory / "operator.so"
+
+
+def _compiler(variable: str, default: str, package: str) -> list[str]:
+    command = shlex.split(os.environ.get(variable, "")) or [default]
+    if shutil.which(command[0]) is None:
+        raise MissingToolError(
+            f"the compiler {command[0]!r} is not installed; it builds the generated operator for "
+            "this machine",
+            hint=f"install {package} (Debian: apt install gcc g++), or point {variable} to a "
+            "compiler; compiling and saving the project works without it",
+        )
+    return command
+
+
+def _version(command: list[str]) -> str:
+    return _run([*command, "--version"], None).splitlines()[0]
+
+
+def _run(command: list[str], directory: Path | None) -> str:
+    try:
+        done = subprocess.run(
+            command, cwd=directory, capture_output=True, text=True, timeout=COMPILE_SECONDS
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise ExecutionError(f"{shlex.join(command)}: {error}") from error
+    if done.returncode:
+        raise ExecutionError(
+            f"building the operator failed: {shlex.join(command)}\n{done.stderr.strip()}"
+        )
+    return done.stdout or done.stderr or "?"
+
+
+def _cache_directory() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    if os.path.isabs(base):  # the specification ignores relative ones
+        return Path(base) / "scanlet"
+    with suppress(RuntimeError):  # no home directory
+        return Path.home() / ".cache" / "scanlet"
+    return _process_directory()
+
+
+def _keep(built: Path, cached: Path) -> Path:
+    """Move a library into the cache, atomically; where that fails, into a private directory."""
+    try:
+        return _install(built, cached)
+    except OSError:  # read-only, full, or no directory
+        return _install(built, _process_directory() / cached.name)
+
+
+def _install(built: Path, target: Path) -> Path:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(prefix=".build-", dir=target.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(built.read_bytes())
+        os.chmod(temporary, 0o755)
+        os.replace(temporary, target)
+    except OSError:
+        with suppress(OSError):
+            os.unlink(temporary)
+        raise
+    return target
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether a cached file still is an ELF file of the length that its header tells."""
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return False
+    if data[:4] != b"\x7fELF" or len(data) < 64:
+        return False
+    sections_at = int.from_bytes(data[40:48], "little")
+    section_size, sections = data[58] | data[59] << 8, data[60] | data[61] << 8
+    return len(data) >= sections_at + section_size * sections
+
+
+_private: list[tempfile.TemporaryDirectory[str]] = []
+
+
+def _process_directory() -> Path:
+    """A directory that lives as long as the process."""
+    if not _private:
+        _private.append(tempfile.TemporaryDirectory(prefix="scanlet-"))
+    return Path(_private[0].name)
+
+
+@contextmanager
+def _scratch_directory() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="scanlet-build-") as name:
+        yield Path(name)

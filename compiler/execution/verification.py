@@ -1,0 +1,90 @@
+"""Compare what the compiled model computes with what PyTorch computes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from scanlet.errors import VerificationError
+from scanlet.execution.samples import Sample
+
+#: Largest error of a float32 output that is accepted, relative to the outputs' magnitude.
+FLOAT32_TOLERANCE = 1e-4
+
+Runner = Callable[..., list[np.ndarray]]
+
+
+@dataclass(frozen=True)
+class Verification:
+    """Errors over all outputs of all samples, absolute, and how often the largest class agrees.
+
+    `scale` is the largest magnitude among the reference outputs (at least 1e-6); the model passes
+    while max_error <= tolerance * scale. `label_agreement` is None where no output looks like
+    class scores.
+    """
+
+    samples: int
+    mean_error: float
+    max_error: float
+    scale: float
+    tolerance: float
+    label_agreement: float | None
+    ran_on: str
+
+    @property
+    def passed(self) -> bool:
+        return bool(self.max_error <= self.tolerance * self.scale)
+
+
+def compare(
+    outputs: Sequence[Sequence[np.ndarray]],
+    references: Sequence[Sequence[np.ndarray]],
+    *,
+    tolerance: float,
+    ran_on: str,
+) -> Verification:
+    """Compare outputs with references, both [sample][output]; NaN where it differs counts as inf.
+
+    A single output whose last axis is longer than 1 and whose other axes are 1 counts as scores.
+    """
+    errors: list[np.ndarray] = []
+    scale = 1e-6
+    agreed: list[bool] = []
+    for output, reference in zip(outputs, references, strict=True):
+        for got, want in zip(output, reference, strict=True):
+            error = np.abs(got.astype(np.float64) - want.astype(np.float64))
+            error[(got == want) | (np.isnan(got) & np.isnan(want))] = 0.0
+            errors.append(np.nan_to_num(error, nan=np.inf, posinf=np.inf).ravel())
+            finite = np.abs(want[np.isfinite(want)])
+            scale = max(scale, float(finite.max()) if finite.size else 0.0)
+        if len(reference) == 1 and reference[0].size == reference[0].shape[-1] > 1:
+            agreed.append(bool(np.argmax(output[0]) == np.argmax(reference[0])))
+    everything = np.concatenate(errors)
+    return Verification(
+        samples=len(outputs),
+        mean_error=float(everything.mean()),
+        max_error=float(everything.max()),
+        scale=scale,
+        tolerance=tolerance,
+        label_agreement=float(np.mean(agreed)) if agreed else None,
+        ran_on=ran_on,
+    )
+
+
+def verify(
+    run: Runner, reference: Runner, samples: Sequence[Sample], *, tolerance: float, ran_on: str
+) -> Verification:
+    """Run every sample through both; raise VerificationError past the tolerance."""
+    outputs = [run(*sample) for sample in samples]
+    references = [reference(*sample) for sample in samples]
+    result = compare(outputs, references, tolerance=tolerance, ran_on=ran_on)
+    if not result.passed:
+        raise VerificationError(
+            f"the compiled model deviates from PyTorch: largest error {result.max_error:.3g} on "
+            f"outputs of magnitude {result.scale:.3g} ({result.samples} samples, {ran_on}), "
+            f"{tolerance * result.scale:.3g} is accepted",
+            hint="if the model is that sensitive to rounding, raise tolerance=",
+        )
+    return result

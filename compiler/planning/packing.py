@@ -1,0 +1,91 @@
+"""How a layer's weights lie in the flatbuffer: packed for the kernels that read them.
+
+A matrix (outputs, depth) becomes (ceil(outputs / 4), depth, 4): blocks of four outputs, k-major,
+so that a product loads four weights at once and adds along k in order. Vectors that go with such
+a matrix are padded to whole blocks. A is stored times log2(e): the decay is then 2^(delta * A).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from scanlet.planning.layer import LANES, LayerPlan, pad
+
+#: Changes whenever a layout changes; part of a layer's signature.
+LAYOUT_VERSION = 1
+
+MATRICES = frozenset({"input_weight", "x_proj_weight", "dt_proj_weight", "out_proj_weight"})
+PADDED_VECTORS = frozenset({"input_bias", "dt_proj_bias", "out_proj_bias"})
+
+
+@dataclass(frozen=True)
+class PackedWeight:
+    """A weight as the flatbuffer stores it: float32, C-contiguous."""
+
+    name: str
+    data: np.ndarray
+
+
+def pack_layer(layer: LayerPlan, weights: dict[str, np.ndarray]) -> list[PackedWeight]:
+    """Pack the weights of a layer (canonical shapes by name), in the order of the inputs."""
+    return [
+        PackedWeight(name, np.ascontiguousarray(_pack(name, weights[name], layer), np.float32))
+        for name in layer.op.weights
+    ]
+
+
+def packed_shapes(layer: LayerPlan) -> dict[str, tuple[int, ...]]:
+    """The stored shape of each weight by name, in the order of the inputs."""
+    op = layer.op
+    blocks = {
+        "input_weight": (layer.d_model, layer.in_features),
+        "x_proj_weight": (op.dt_rank + 2 * op.d_state, op.d_inner),
+        "dt_proj_weight": (op.d_inner, op.dt_rank),
+        "out_proj_weight": (layer.d_out, op.d_inner),
+    }
+    shapes: dict[str, tuple[int, ...]] = {
+        name: (pad(outputs) // LANES, depth, LANES) for name, (outputs, depth) in blocks.items()
+    }
+    shapes |= {
+        "in_proj_weight": (2 * pad(op.d_inner) // LANES, layer.d_model, LANES),
+        "in_proj_bias": (2 * pad(op.d_inner),),
+        "input_bias": (pad(layer.d_model),),
+        "dt_proj_bias": (pad(op.d_inner),),
+        "out_proj_bias": (pad(layer.d_out),),
+        "norm_weight": (layer.d_model,),
+        "norm_bias": (layer.d_model,),
+        "conv_weight": (op.d_inner, op.d_conv),
+        "conv_bias": (op.d_inner,),
+        "A": (op.d_inner, op.d_state),
+        "D": (op.d_inner,),
+    }
+    return {name: shapes[name] for name in op.weights}
+
+
+def _pack(name: str, data: np.ndarray, layer: LayerPlan) -> np.ndarray:
+    if name in MATRICES:
+        return _blocks(data)
+    if name in PADDED_VECTORS:
+        return _padded(data)
+    if name == "in_proj_weight":  # each half on its own, so that z starts on a whole block
+        x, z = np.split(data, [layer.op.d_inner])
+        return np.concatenate([_blocks(x), _blocks(z)])
+    if name == "in_proj_bias":
+        x, z = np.split(data, [layer.op.d_inner])
+        return np.concatenate([_padded(x), _padded(z)])
+    if name == "A":
+        return np.asarray(data, np.float64) * math.log2(math.e)
+    return data
+
+
+def _padded(data: np.ndarray) -> np.ndarray:
+    extra = pad(len(data)) - len(data)
+    return np.pad(data, [(0, extra)] + [(0, 0)] * (data.ndim - 1))
+
+
+def _blocks(matrix: np.ndarray) -> np.ndarray:
+    padded = _padded(matrix)
+    return padded.reshape(-1, LANES, matrix.shape[1]).transpose(0, 2, 1)

@@ -1,0 +1,53 @@
+"""The plan of a whole model for a target: one LayerPlan a SELECTIVE_SSM node."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from scanlet.graph import Graph, Node
+from scanlet.graph.operators import SelectiveSSM
+from scanlet.planning import layer as layer_planning
+from scanlet.planning.layer import LayerPlan
+from scanlet.targets import Target
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the emitters render; `layers` in the order of their nodes in the graph."""
+
+    target: Target
+    tile: int
+    layers: tuple[LayerPlan, ...]
+
+
+def make_plan(graph: Graph, target: Target, *, tile: int | None = None) -> Plan:
+    """Plan every SELECTIVE_SSM node of a legal graph with time tiles of `tile` steps."""
+    steps = tile or target.tile
+    layers: list[LayerPlan] = []
+    for node in graph.nodes:
+        if isinstance(node.op, SelectiveSSM):
+            name = _layer_name(node, {layer.name for layer in layers})
+            layers.append(layer_planning.plan_layer(node, index=len(layers), name=name, tile=steps))
+    return Plan(target, steps, tuple(layers))
+
+
+def smaller_tiles(tile: int) -> list[int]:
+    """Tile sizes worth trying when memory is short, largest first, ending with one step."""
+    sizes = []
+    while tile > 1:
+        tile //= 2
+        sizes.append(tile)
+    return sizes
+
+
+def _layer_name(node: Node, taken: set[str]) -> str:
+    """A C identifier from the module path, unique in the model."""
+    stem = re.sub(r"\W+", "_", node.source.module).strip("_").lower() or "mixer"
+    if stem[0].isdigit():
+        stem = f"mixer_{stem}"
+    name, count = stem, 1
+    while name in taken:
+        count += 1
+        name = f"{stem}_{count}"
+    return name

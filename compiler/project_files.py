@@ -1,0 +1,173 @@
+"""Saving a compiled model as a project and opening it again."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from scanlet.compiled import Compiled, Golden
+from scanlet.errors import InputError, ModelFileError
+from scanlet.targets import find
+from scanlet.version import __version__
+
+if TYPE_CHECKING:
+    from scanlet.emit.project import ProjectSpec
+
+COMPONENT_DIR = "components/selective_ssm"
+
+
+@dataclass(frozen=True)
+class GoldenResult:
+    """How one golden sample came out: `max_error` and `tolerance` are absolute."""
+
+    index: int
+    max_error: float
+    tolerance: float
+    passed: bool
+
+
+def save(compiled: Compiled, directory: Path, *, force: bool, component_only: bool) -> Path:
+    """Write the project under the manifest rule; see `Compiled.save`."""
+    from scanlet.emit.project import render_project
+    from scanlet.emit.writer import write_project
+
+    files = render_project(_project_spec(compiled), component_only=component_only)
+    files.update(_golden_files(compiled.golden))
+    write_project(directory, files, force=force, generator_version=__version__)
+    return directory
+
+
+def load(directory: Path) -> Compiled:
+    """Read back what `save` wrote. Raises InputError or ModelFileError naming the file."""
+    from scanlet.emit.flatbuffer_reader import validate
+
+    if not directory.is_dir():
+        raise InputError("no such directory", where=str(directory))
+    report = _read_json(directory / "report.json")
+    tflite = _read(directory / "model" / "model.tflite")
+    validate(tflite)
+    component = {
+        str(path.relative_to(directory / COMPONENT_DIR)): path.read_text("utf-8")
+        for path in sorted((directory / COMPONENT_DIR).rglob("*"))
+        if path.suffix in (".c", ".h", ".cc")
+    }
+    try:
+        return Compiled(
+            name=report["model"]["name"],
+            target=find(report["target"]["name"]),
+            precision=report["precision"],
+            mode=report["mode"],
+            labels=tuple(report["model"]["labels"]),
+            tflite=tflite,
+            component=component,
+            golden=_read_golden(directory, report["golden"]),
+            report=report,
+        )
+    except (KeyError, TypeError) as error:
+        raise ModelFileError(
+            f"the entry {error} is missing or odd", where=str(directory / "report.json")
+        ) from error
+
+
+def verify_golden(compiled: Compiled) -> list[GoldenResult]:
+    """Run the golden inputs and compare with the stored outputs of PyTorch."""
+    golden = compiled.golden
+    if not golden.inputs:
+        raise ModelFileError("the project holds no golden vectors", where=compiled.name)
+    results = []
+    for index, (sample, expected) in enumerate(zip(golden.inputs, golden.outputs, strict=True)):
+        compiled.reset()
+        got = compiled.interpreter.run(*sample)
+        error = max(
+            float(np.max(np.abs(g.astype(np.float64) - e), initial=0.0))
+            for g, e in zip(got, expected, strict=True)
+        )
+        passed = bool(error <= golden.tolerance)  # False for NaN
+        results.append(GoldenResult(index, error, golden.tolerance, passed))
+    return results
+
+
+def _project_spec(compiled: Compiled) -> ProjectSpec:
+    from scanlet.emit.operator_table import required_resolver_methods
+    from scanlet.emit.project import ProjectSpec, TensorSpec
+
+    def describe(tensor: Any) -> TensorSpec:
+        return TensorSpec(tensor.name, tensor.shape, tensor.dtype)
+
+    arena = compiled.report["arena"]
+    return ProjectSpec(
+        name=compiled.name,
+        target=compiled.target,
+        tflite=compiled.tflite,
+        component=compiled.component,
+        resolver_methods=required_resolver_methods(compiled.tflite),
+        arena_bytes=arena["needed_bytes"],
+        arena_margin_bytes=arena["reserved_bytes"] - arena["needed_bytes"],
+        inputs=tuple(describe(tensor) for tensor in compiled.inputs),
+        outputs=tuple(describe(tensor) for tensor in compiled.outputs),
+        golden_inputs=compiled.golden.inputs,
+        golden_outputs=compiled.golden.outputs,
+        golden_tolerance=compiled.golden.tolerance,
+        labels=compiled.labels,
+        mode=compiled.mode,
+        report=compiled.report,
+    )
+
+
+def _golden_files(golden: Golden) -> dict[str, bytes]:
+    files = {}
+    for kind, samples in (("input", golden.inputs), ("output", golden.outputs)):
+        for i, sample in enumerate(samples):
+            for j, array in enumerate(sample):
+                stream = io.BytesIO()
+                np.save(stream, array, allow_pickle=False)
+                files[f"model/golden/{kind}_{i}_{j}.npy"] = stream.getvalue()
+    return files
+
+
+def _read_golden(directory: Path, entry: dict[str, Any]) -> Golden:
+    def samples(kind: str, width: int) -> tuple[tuple[np.ndarray, ...], ...]:
+        folder = directory / "model" / "golden"
+        return tuple(
+            tuple(_read_array(folder / f"{kind}_{i}_{j}.npy") for j in range(width))
+            for i in range(entry["samples"])
+        )
+
+    return Golden(
+        samples("input", entry["inputs"]),
+        samples("output", entry["outputs"]),
+        float(entry["tolerance"]),
+    )
+
+
+def _read_array(path: Path) -> np.ndarray:
+    try:
+        return np.load(io.BytesIO(_read(path)), allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
+        raise ModelFileError(f"damaged golden vector: {error}", where=str(path)) from error
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ModelFileError(
+            f"cannot read: {error.strerror}",
+            where=str(path),
+            hint="give the directory that `scanlet compile -o` wrote, complete",
+        ) from error
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(_read(path))
+    except ValueError as error:
+        raise ModelFileError(f"damaged JSON: {error}", where=str(path)) from error
+    if not isinstance(content, dict):
+        raise ModelFileError("not a report", where=str(path))
+    return content

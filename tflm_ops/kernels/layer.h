@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the registration knows of a generated layer: one entry of the table in the generated C.
+#ifndef SCANLET_KERNELS_LAYER_H_
+#define SCANLET_KERNELS_LAYER_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// Size of the parameter block in custom_options: see the layout in emit/custom_options.py.
+#define SCANLET_BLOCK_BYTES 52
+#define SCANLET_MAX_RANK 3
+#define SCANLET_MAX_WEIGHTS 16
+
+typedef struct {
+  int32_t rank;
+  int32_t dims[SCANLET_MAX_RANK];
+} scanlet_dims;
+
+// Runs `length` >= 1 steps: x (length, in_features), y (length, d_out) or (d_out,) when pooled.
+// `weights` in the order of the table, `scratch` and `state` 16-byte aligned.
+typedef void (*scanlet_run)(const float* x, float* y, int32_t length, const float* const* weights,
+                            uint8_t* scratch, uint8_t* state);
+
+typedef struct {
+  uint8_t block[SCANLET_BLOCK_BYTES];  // must equal the model's custom_options
+  int32_t in_features;
+  int32_t d_out;
+  int32_t pooled;  // 1: the output is (1, d_out), whatever the length
+  int32_t stream;  // 1: the state persists from call to call
+  uint32_t scratch_bytes;
+  uint32_t state_bytes;
+  int32_t weight_count;
+  scanlet_dims weights[SCANLET_MAX_WEIGHTS];
+  scanlet_run run;
+} scanlet_layer;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif  // SCANLET_KERNELS_LAYER_H_

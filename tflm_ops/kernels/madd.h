@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// The one multiply-add of all kernels, and the hints that let compilers keep tiles in registers.
+#ifndef SCANLET_KERNELS_MADD_H_
+#define SCANLET_KERNELS_MADD_H_
+
+// SCANLET_FUSED_MADD 1: one rounding (a fused instruction). 0: multiply, round, add, round, which
+// gives the same bits on every core; such a build also needs -ffp-contract=off.
+#ifndef SCANLET_FUSED_MADD
+#define SCANLET_FUSED_MADD 0
+#endif
+
+#if SCANLET_FUSED_MADD
+#define SCANLET_MADD(acc, a, b) __builtin_fmaf((a), (b), (acc))
+#else
+#define SCANLET_MADD(acc, a, b) ((acc) + (a) * (b))
+#endif
+
+#define SCANLET_PRAGMA(text) _Pragma(#text)
+#define SCANLET_UNROLL(count) SCANLET_PRAGMA(GCC unroll count)
+
+// Kernels take tile sizes as literals: only inlined do the loops over them unroll.
+#define SCANLET_INLINE static inline __attribute__((always_inline))
+
+#endif  // SCANLET_KERNELS_MADD_H_

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// Product of packed weights with a tile of activations, reading every weight once a tile.
+#ifndef SCANLET_KERNELS_PRODUCT_H_
+#define SCANLET_KERNELS_PRODUCT_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "madd.h"
+
+// The largest time tile.
+#define SCANLET_MAX_T 8
+
+// Four outputs at a time: sum[lane][t] = bias[lane] + sum_k weight[k][lane] * x[k][t].
+//
+// `weight` is one block of the packed layout (depth, 4), four lanes across outputs, k sequential:
+// the one order of accumulation on every core. x has element k of step t at k * x_k + t * x_t.
+// T is a literal.
+SCANLET_INLINE void scanlet_product_block(const float* restrict weight, const float* restrict x,
+                                          const int32_t depth, const int32_t T, const int32_t x_k,
+                                          const int32_t x_t, const float* const bias,
+                                          float sum[4][SCANLET_MAX_T]) {
+  SCANLET_UNROLL(4)
+  for (int32_t lane = 0; lane < 4; ++lane) {
+    SCANLET_UNROLL(8)
+    for (int32_t t = 0; t < T; ++t) sum[lane][t] = bias != NULL ? bias[lane] : 0.0f;
+  }
+  for (int32_t k = 0; k < depth; ++k) {
+    const float w0 = weight[0];
+    const float w1 = weight[1];
+    const float w2 = weight[2];
+    const float w3 = weight[3];
+    weight += 4;
+    SCANLET_UNROLL(8)
+    for (int32_t t = 0; t < T; ++t) {
+      const float value = x[(ptrdiff_t)t * x_t];
+      sum[0][t] = SCANLET_MADD(sum[0][t], w0, value);
+      sum[1][t] = SCANLET_MADD(sum[1][t], w1, value);
+      sum[2][t] = SCANLET_MADD(sum[2][t], w2, value);
+      sum[3][t] = SCANLET_MADD(sum[3][t], w3, value);
+    }
+    x += x_k;
+  }
+}
+
+// y[o][t] at o * y_o + t * y_t, for o < outputs; weight (ceil(outputs / 4), depth, 4), bias
+// (padded to a multiple of 4) or NULL. Lanes beyond `outputs` are computed and dropped.
+SCANLET_INLINE void scanlet_product(const float* weight, const float* const x, const float* bias,
+                                    float* const y, const int32_t outputs, const int32_t depth,
+                                    const int32_t T, const int32_t x_k, const int32_t x_t,
+                                    const int32_t y_o, const int32_t y_t) {
+  for (int32_t o = 0; o < outputs; o += 4) {
+    float sum[4][SCANLET_MAX_T];
+    scanlet_product_block(weight, x, depth, T, x_k, x_t, bias, sum);
+    weight += (ptrdiff_t)depth * 4;
+    if (bias != NULL) bias += 4;
+    SCANLET_UNROLL(4)
+    for (int32_t lane = 0; lane < 4; ++lane) {
+      if (o + lane < outputs) {
+        SCANLET_UNROLL(8)
+        for (int32_t t = 0; t < T; ++t) {
+          y[(ptrdiff_t)(o + lane) * y_o + (ptrdiff_t)t * y_t] = sum[lane][t];
+        }
+      }
+    }
+  }
+}
+
+#endif  // SCANLET_KERNELS_PRODUCT_H_

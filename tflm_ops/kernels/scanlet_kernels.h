@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+// All kernels of the generated operator, behind one header.
+#ifndef SCANLET_KERNELS_H_
+#define SCANLET_KERNELS_H_
+
+#include "buffers.h"
+#include "conv.h"
+#include "exp2.h"
+#include "gelu.h"
+#include "madd.h"
+#include "norm.h"
+#include "pool.h"
+#include "product.h"
+#include "rows.h"
+#include "rsqrt.h"
+#include "scan.h"
+#include "silu.h"
+#include "softplus.h"
+#include "tile_io.h"
+
+#endif  // SCANLET_KERNELS_H_
