@@ -123,9 +123,11 @@ def _scratch(
     dbc = pad(op.dt_rank + 2 * op.d_state)
     want("dbc", dbc * column, X_PROJECTIONS, SCAN, "[dt; B; C] of each step (T, padded)")
     if op.pooling:
-        want("pool", op.d_inner * FLOAT, LOAD, OUT, "pooled gated y (d_inner,)")
+        # A mean keeps a sum and its rounding error.
+        width, shape = (2 * FLOAT, "2") if op.pooling == "mean" else (FLOAT, "")
+        want("pool", op.d_inner * width, LOAD, OUT, f"pooled gated y (d_inner, {shape})")
         if op.residual:
-            want("pool_r", d_model * FLOAT, LOAD, OUT, "pooled residual stream (d_model,)")
+            want("pool_r", d_model * width, LOAD, OUT, f"pooled residual (d_model, {shape})")
     else:
         want("out", d_out * column, OUT, OUT, "output tile (d_out, T)")
     placement = place([lifetime for lifetime, _ in wanted])

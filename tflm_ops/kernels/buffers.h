@@ -17,10 +17,6 @@ SCANLET_INLINE void scanlet_clear(float* const x, const int32_t count) {
   for (int32_t i = 0; i < count; ++i) x[i] = 0.0f;
 }
 
-SCANLET_INLINE void scanlet_scale(float* const x, const int32_t count, const float factor) {
-  for (int32_t i = 0; i < count; ++i) x[i] *= factor;
-}
-
 SCANLET_INLINE void scanlet_add(float* const y, const float* const x, const int32_t count) {
   for (int32_t i = 0; i < count; ++i) y[i] += x[i];
 }

@@ -8,19 +8,39 @@
 
 #include "madd.h"
 
-// pool[c] += the first `steps` columns of channel c, oldest first (`last` 0), or pool[c] becomes
-// the newest of them (`last` 1).
-SCANLET_INLINE void scanlet_pool_tile(const float* const tile, float* const pool,
-                                      const int32_t channels, const int32_t T, const int32_t steps,
-                                      const int last) {
+// Adds the first `steps` columns of each channel, oldest first, to pool (channels, 2): a sum and
+// what rounding has taken from it so far (Kahan 1965), so that a long mean stays as accurate as a
+// short one.
+SCANLET_INLINE void scanlet_pool_mean_tile(const float* const tile, float* const pool,
+                                           const int32_t channels, const int32_t T,
+                                           const int32_t steps) {
   for (int32_t c = 0; c < channels; ++c) {
     const float* const row = tile + (ptrdiff_t)c * T;
-    if (last) {
-      pool[c] = row[steps - 1];
-    } else {
-      for (int32_t t = 0; t < steps; ++t) pool[c] += row[t];
+    float sum = pool[2 * c];
+    float lost = pool[2 * c + 1];
+    for (int32_t t = 0; t < steps; ++t) {
+      const float value = row[t] - lost;
+      const float next = sum + value;
+      lost = (next - sum) - value;
+      sum = next;
     }
+    pool[2 * c] = sum;
+    pool[2 * c + 1] = lost;
   }
+}
+
+// pool (channels, 2) of sums becomes (channels,) of means.
+SCANLET_INLINE void scanlet_pool_mean_finish(float* const pool, const int32_t channels,
+                                             const int32_t length) {
+  const float scale = 1.0f / (float)length;
+  for (int32_t c = 0; c < channels; ++c) pool[c] = pool[2 * c] * scale;
+}
+
+// pool (channels,) becomes the newest of the first `steps` columns.
+SCANLET_INLINE void scanlet_pool_last_tile(const float* const tile, float* const pool,
+                                           const int32_t channels, const int32_t T,
+                                           const int32_t steps) {
+  for (int32_t c = 0; c < channels; ++c) pool[c] = tile[(ptrdiff_t)c * T + steps - 1];
 }
 
 #endif  // SCANLET_KERNELS_POOL_H_

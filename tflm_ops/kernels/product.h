@@ -11,11 +11,15 @@
 // The largest time tile.
 #define SCANLET_MAX_T 8
 
+// Products along k that are added up before they join the total.
+#define SCANLET_CHUNK 32
+
 // Four outputs at a time: sum[lane][t] = bias[lane] + sum_k weight[k][lane] * x[k][t].
 //
-// `weight` is one block of the packed layout (depth, 4), four lanes across outputs, k sequential:
-// the one order of accumulation on every core. x has element k of step t at k * x_k + t * x_t.
-// T is a literal.
+// `weight` is one block of the packed layout (depth, 4), four lanes across outputs. The one order
+// of accumulation on every core: k in order within chunks of SCANLET_CHUNK, then the chunks in
+// order onto the bias, which rounds less than one long sum does. x has element k of step t at
+// k * x_k + t * x_t. T is a literal.
 SCANLET_INLINE void scanlet_product_block(const float* restrict weight, const float* restrict x,
                                           const int32_t depth, const int32_t T, const int32_t x_k,
                                           const int32_t x_t, const float* const bias,
@@ -25,21 +29,36 @@ SCANLET_INLINE void scanlet_product_block(const float* restrict weight, const fl
     SCANLET_UNROLL(8)
     for (int32_t t = 0; t < T; ++t) sum[lane][t] = bias != NULL ? bias[lane] : 0.0f;
   }
-  for (int32_t k = 0; k < depth; ++k) {
-    const float w0 = weight[0];
-    const float w1 = weight[1];
-    const float w2 = weight[2];
-    const float w3 = weight[3];
-    weight += 4;
-    SCANLET_UNROLL(8)
-    for (int32_t t = 0; t < T; ++t) {
-      const float value = x[(ptrdiff_t)t * x_t];
-      sum[0][t] = SCANLET_MADD(sum[0][t], w0, value);
-      sum[1][t] = SCANLET_MADD(sum[1][t], w1, value);
-      sum[2][t] = SCANLET_MADD(sum[2][t], w2, value);
-      sum[3][t] = SCANLET_MADD(sum[3][t], w3, value);
+  for (int32_t start = 0; start < depth; start += SCANLET_CHUNK) {
+    const int32_t left = depth - start;
+    const int32_t count = left < SCANLET_CHUNK ? left : SCANLET_CHUNK;
+    float part[4][SCANLET_MAX_T];
+    SCANLET_UNROLL(4)
+    for (int32_t lane = 0; lane < 4; ++lane) {
+      SCANLET_UNROLL(8)
+      for (int32_t t = 0; t < T; ++t) part[lane][t] = 0.0f;
     }
-    x += x_k;
+    for (int32_t k = 0; k < count; ++k) {
+      const float w0 = weight[0];
+      const float w1 = weight[1];
+      const float w2 = weight[2];
+      const float w3 = weight[3];
+      weight += 4;
+      SCANLET_UNROLL(8)
+      for (int32_t t = 0; t < T; ++t) {
+        const float value = x[(ptrdiff_t)t * x_t];
+        part[0][t] = SCANLET_MADD(part[0][t], w0, value);
+        part[1][t] = SCANLET_MADD(part[1][t], w1, value);
+        part[2][t] = SCANLET_MADD(part[2][t], w2, value);
+        part[3][t] = SCANLET_MADD(part[3][t], w3, value);
+      }
+      x += x_k;
+    }
+    SCANLET_UNROLL(4)
+    for (int32_t lane = 0; lane < 4; ++lane) {
+      SCANLET_UNROLL(8)
+      for (int32_t t = 0; t < T; ++t) sum[lane][t] += part[lane][t];
+    }
   }
 }
 

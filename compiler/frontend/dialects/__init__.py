@@ -1,0 +1,44 @@
+"""How people name and shape the parameters of a mixer, one dialect a file.
+
+A dialect is `recognise(module) -> CanonicalMixer | None`: it looks at names and shapes only, never
+at a class. One that knows a module but cannot express it raises UnsupportedModelError; one that
+finds a parameter missing or misshapen raises RecognitionError.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from scanlet.frontend.dialects import (
+    inner_norms,
+    mamba2,
+    mamba3,
+    mamba_ssm,
+    mambapy,
+    vision_mamba,
+    vmamba,
+)
+from scanlet.frontend.dialects.base import CanonicalMixer, ModuleParameters
+
+#: In order: variants first, since most of them carry Mamba-1's names as well.
+DIALECTS: tuple[Callable[[ModuleParameters], CanonicalMixer | None], ...] = (
+    vmamba.recognise,
+    vision_mamba.recognise,
+    mamba3.recognise,
+    mamba2.recognise,
+    inner_norms.recognise,
+    mambapy.recognise,
+    mamba_ssm.recognise,
+)
+
+
+def recognise(module: ModuleParameters) -> CanonicalMixer | None:
+    """The mixer that `module` is, or None if no dialect knows it."""
+    for dialect in DIALECTS:
+        mixer = dialect(module)
+        if mixer is not None:
+            return mixer
+    return None
+
+
+__all__ = ["CanonicalMixer", "ModuleParameters", "recognise"]

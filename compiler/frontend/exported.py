@@ -1,0 +1,236 @@
+"""ExportedPrograms: open the file, find the mixers through the module stack, make each one node."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, fx
+from torch.export import ExportedProgram
+
+from scanlet.errors import ModelFileError, UnsupportedModelError
+from scanlet.frontend import recognition
+from scanlet.frontend.dialects import CanonicalMixer
+from scanlet.frontend.dialects.mamba_ssm import ARGUMENTS
+from scanlet.frontend.program import (
+    Program,
+    aliases,
+    changes_in_place,
+    from_exported,
+    is_assertion,
+    run_region,
+)
+from scanlet.frontend.quiet import quiet
+from scanlet.frontend.recognition import MixerRecord
+
+HIERARCHY_HINT = (
+    "export the original nn.Module with torch.export.export(model, inputs, strict=False), which "
+    "keeps the module hierarchy, or pass the nn.Module itself"
+)
+
+
+def load(path: Path) -> ExportedProgram:
+    """Open a .pt2. Raises ModelFileError if there is none, or it is damaged."""
+    if not path.is_file():
+        what = "is a directory" if path.is_dir() else "no such file"
+        raise ModelFileError(what, where=str(path), hint="write one with torch.export.save")
+    try:
+        with quiet():
+            return torch.export.load(path)
+    except Exception as error:  # torch and zipfile raise many kinds on damaged files
+        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ModelFileError(
+            f"not a readable exported program: {first}",
+            where=str(path),
+            hint="the file is damaged, truncated or no .pt2; write it again with "
+            "torch.export.save(torch.export.export(model, inputs), path)",
+        ) from error
+
+
+@dataclass
+class Region:
+    """The nodes of one call of a mixer, the value that enters it and the one that leaves."""
+
+    mixer: CanonicalMixer
+    nodes: list[fx.Node]
+    source: fx.Node
+    result: fx.Node
+
+
+def to_program(
+    exported: ExportedProgram, inputs: tuple[Tensor, ...], *, verify: bool
+) -> tuple[Program, list[MixerRecord]]:
+    """The program with every mixer as one node, and a record of each mixer."""
+    named = {
+        name: tensor
+        for name, tensor in {**exported.state_dict, **exported.constants}.items()
+        if isinstance(tensor, Tensor)
+    }
+    mixers = recognition.find_in_names(named)
+    known = {name for mixer in mixers.values() for name in mixer.names.values()}
+    first_names = aliases(named)
+    for mixer in mixers.values():  # after the check by name: shared mixers share constants
+        shared = {argument: first_names[name] for argument, name in mixer.names.items()}
+        mixer.names.update(shared)
+    for name in named:
+        if name.endswith("A_log") and name not in known:
+            raise UnsupportedModelError(
+                "the program has a mixer's parameters, but not their module hierarchy",
+                where=name,
+                hint=HIERARCHY_HINT,
+            )
+    program = from_exported(exported)
+    inside = {id(node) for mixer in mixers.values() for node in _stacked(program, mixer.path)}
+    if any(changes_in_place(node) and id(node) not in inside for node in program.graph.nodes):
+        program = from_exported(functional(exported))
+    env = {}
+    if mixers:
+        with torch.no_grad():
+            env = program.trace(*inputs)
+    records: dict[str, MixerRecord] = {}
+    for mixer in mixers.values():
+        deviations = [0.0]
+        calls = 0
+        for region in _regions(program, mixer, env):  # the next is found after this one is gone
+            if verify:
+                deviations.append(_verify(region, program, env))
+            _splice(region, program, env)
+            calls += 1
+        if calls:
+            records.setdefault(
+                mixer.names["A_log"],
+                recognition.record(mixer, max(deviations) if verify else None),
+            )
+    return program, list(records.values())
+
+
+def functional(exported: ExportedProgram) -> ExportedProgram:
+    """The same program without operators that change their inputs; nothing else is decomposed."""
+    with quiet():
+        return exported.run_decompositions({})
+
+
+def _regions(program: Program, mixer: CanonicalMixer, env: dict[fx.Node, Any]) -> Iterator[Region]:
+    calls: dict[tuple[str, ...], list[fx.Node]] = {}
+    for node in _stacked(program, mixer.path):
+        calls.setdefault(_call(node, mixer.path), []).append(node)
+    if not calls:
+        used = [
+            node
+            for node in program.graph.nodes
+            if node.op == "placeholder"
+            and node.users
+            and program.constants.get(node.name, ("",))[0] in mixer.names.values()
+        ]
+        if used:
+            raise _no_hierarchy(mixer, "no node of the program says that it belongs to it")
+    for nodes in calls.values():
+        members = set(nodes)
+        computed = _computed(program)
+        entering = [
+            node
+            for node in dict.fromkeys(i for node in nodes for i in node.all_input_nodes)
+            if node not in members and node in computed and isinstance(env[node], Tensor)
+        ]
+        leaving = [n for n in nodes if n in computed and any(u not in members for u in n.users)]
+        if len(entering) != 1 or len(leaving) != 1:
+            raise _no_hierarchy(
+                mixer, f"{len(entering)} values enter it and {len(leaving)} leave it"
+            )
+        yield Region(mixer, nodes, entering[0], leaving[0])
+
+
+def _no_hierarchy(mixer: CanonicalMixer, found: str) -> UnsupportedModelError:
+    return UnsupportedModelError(
+        f"cannot tell where the mixer begins and ends: {found}",
+        where=mixer.path or "the model itself",
+        hint=HIERARCHY_HINT,
+    )
+
+
+def _verify(region: Region, program: Program, env: dict[fx.Node, Any]) -> float:
+    shape = tuple(env[region.source].shape)
+    if len(shape) != 3 or shape[2] != region.mixer.d_model:
+        raise _no_hierarchy(region.mixer, f"a value of shape {shape} enters it")
+
+    def original(x: Tensor) -> Any:
+        members = set(region.nodes)
+        known = {node: value for node, value in env.items() if node not in members}
+        known[region.source] = x
+        return run_region(region.nodes, known, region.result, program.module)
+
+    return recognition.verify(region.mixer, original, [shape[1]])
+
+
+def _splice(region: Region, program: Program, env: dict[fx.Node, Any]) -> None:
+    graph = program.graph
+    first = next(iter(graph.nodes))
+    weights: list[fx.Node | None] = []
+    with graph.inserting_before(first):
+        for argument in ARGUMENTS:
+            tensor = region.mixer.parameters[argument]
+            if tensor is None:
+                weights.append(None)
+                continue
+            node = graph.placeholder(f"mixer_{argument}")
+            program.constants[node.name] = (region.mixer.names[argument], tensor)
+            weights.append(node)
+    after = region.source
+    if after.op == "placeholder":
+        after = [node for node in graph.nodes if node.op == "placeholder"][-1]
+    with graph.inserting_after(after):
+        mixed = graph.call_function(
+            torch.ops.scanlet.selective_ssm.default, (region.source, *weights)
+        )
+    mixed.meta = {
+        "nn_module_stack": _up_to(region.result, region.mixer.path),
+        "stack_trace": region.result.meta.get("stack_trace", ""),
+    }
+    env[mixed] = env[region.result]  # the next mixer may read it
+    region.result.replace_all_uses_with(mixed)
+    for node in reversed(region.nodes):
+        if not node.users:
+            graph.erase_node(node)
+
+
+def _stacked(program: Program, path: str) -> list[fx.Node]:
+    """The nodes that the program says were made inside the module at `path`."""
+    return [
+        node
+        for node in program.graph.nodes
+        if node.op not in ("placeholder", "output") and _call(node, path) and not is_idle(node)
+    ]
+
+
+def is_idle(node: fx.Node) -> bool:
+    return is_assertion(node) and not node.users
+
+
+def _call(node: fx.Node, path: str) -> tuple[str, ...]:
+    """Keys of the module stack down to `path`: different from one call to the next."""
+    return tuple(_up_to(node, path))
+
+
+def _up_to(node: fx.Node, path: str) -> dict[str, Any]:
+    stack: dict[str, Any] = {}
+    for key, entry in (node.meta.get("nn_module_stack") or {}).items():
+        stack[key] = entry
+        if re.sub(r"@\d+", "", entry[0]) == path:
+            return stack
+    return {}
+
+
+def _computed(program: Program) -> set[fx.Node]:
+    """The nodes whose values depend on the inputs."""
+    found: set[fx.Node] = set()
+    for node in program.graph.nodes:
+        if node.op == "placeholder":
+            if node.name in program.inputs:
+                found.add(node)
+        elif any(source in found for source in node.all_input_nodes):
+            found.add(node)
+    return found

@@ -1,0 +1,31 @@
+"""ATen operators to graph operators, one family a file; handlers register by overload name."""
+
+from scanlet.frontend.lowering import (
+    activation,
+    arithmetic,
+    convolution,
+    indexing,
+    linear,
+    mixer,
+    normalization,
+    pooling,
+    reduction,
+    shape,
+    transparent,
+)
+from scanlet.frontend.lowering.lower import lower
+
+__all__ = [
+    "activation",
+    "arithmetic",
+    "convolution",
+    "indexing",
+    "linear",
+    "lower",
+    "mixer",
+    "normalization",
+    "pooling",
+    "reduction",
+    "shape",
+    "transparent",
+]

@@ -1,0 +1,182 @@
+"""What looks like a mixer and is none is refused by name, with what was found."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from frontend_models import Classifier, Shell, mixer
+from torch import nn
+
+from scanlet.errors import InvalidModelError, RecognitionError, UnsupportedModelError
+from scanlet.frontend import capture
+from scanlet.frontend.dialects import ModuleParameters, recognise
+from scanlet.nn import MambaMixer
+from scanlet.nn.functional import mamba_mixer
+
+X = torch.zeros(1, 11, 4)
+
+
+def view(path: str = "net.mixer", **shapes: tuple[int, ...]) -> ModuleParameters:
+    """A module known by the shapes of its parameters alone ("__" stands for a dot)."""
+    tensors = {name.replace("__", "."): torch.zeros(shape) for name, shape in shapes.items()}
+    children = frozenset(name.split(".")[0] for name in tensors if "." in name)
+    return ModuleParameters(path, tensors, children)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("A_log", "D", "in_proj.weight", "conv1d.weight", "x_proj.weight"),
+        *("dt_proj.weight", "dt_proj.bias", "out_proj.weight"),
+    ],
+)
+def test_a_missing_parameter_is_named(name):
+    model = Classifier(mixer("own"))
+    *path, leaf = name.split(".")
+    delattr(model.layers[0].get_submodule(".".join(path)), leaf)
+    whole = dict(model.layers[0].named_parameters())
+    with pytest.raises(RecognitionError, match=rf"layers\.0: .*no parameter {name}"):
+        recognise(ModuleParameters("layers.0", whole))
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [
+        ("A_log", (12, 3, 1)),
+        ("D", (11,)),
+        ("in_proj.weight", (23, 6)),
+        ("conv1d.weight", (12, 2, 4)),
+        ("conv1d.bias", (1,)),
+        ("x_proj.weight", (8, 12)),
+        ("dt_proj.weight", (12,)),
+        ("dt_proj.bias", (12, 1)),
+        ("out_proj.weight", (6, 13)),
+    ],
+)
+def test_an_oddly_shaped_parameter_is_named_with_its_shape(name, shape):
+    whole = dict(mixer("own").named_parameters())
+    assert recognise(ModuleParameters("m", whole)) is not None
+    whole[name] = torch.zeros(shape)
+    with pytest.raises(RecognitionError) as caught:
+        recognise(ModuleParameters("m", whole))
+    assert str(shape) in caught.value.message
+    assert name in caught.value.message
+
+
+def test_a_mixer_without_dt_proj_is_refused_by_capture():
+    model = Classifier(mixer("own"))
+    del model.layers[0].dt_proj
+    model.layers[0].forward = lambda x: x
+    with pytest.raises(RecognitionError, match=r"layers\.0.*dt_proj"):
+        capture(model, X)
+
+
+def test_additional_parameters_are_named():
+    layer = mixer("own")
+    layer.scale = nn.Parameter(torch.ones(6))
+    with pytest.raises(RecognitionError, match=r"layers\.0: .*scale"):
+        capture(Classifier(layer), X)
+
+
+@pytest.mark.parametrize(
+    ("module", "kind"),
+    [
+        (
+            view(A_log=(4,), D=(4,), dt_bias=(4,), in_proj__weight=(70, 8), norm__weight=(32,)),
+            "Mamba-2",
+        ),
+        (view(dt_bias=(4,), B_bias=(4, 1, 8), C_bias=(4, 1, 8), D=(4,)), "Mamba-3"),
+        (view(A_log=(8, 4), A_b_log=(8, 4), conv1d_b__weight=(8, 1, 4)), "Vision Mamba"),
+        (view(A_logs=(32, 4), Ds=(32,), x_proj_weight=(4, 9, 8)), "VMamba"),
+        (view(A_log=(8, 4), dt_layernorm__weight=(1,), b_layernorm__weight=(4,)), "Jamba"),
+        (view(A_log=(8, 4), dt_layernorm__weight=(1,), B_layernorm__weight=(4,)), "mambapy"),
+    ],
+)
+def test_other_mixers_are_refused_by_their_kind(module, kind):
+    with pytest.raises(UnsupportedModelError, match=kind) as caught:
+        recognise(module)
+    assert caught.value.where == "net.mixer"
+    assert caught.value.hint
+
+
+def test_mambapy_inner_layernorms_are_refused():
+    with pytest.raises(UnsupportedModelError, match="inner_layernorms"):
+        capture(Classifier(mixer("loop", inner_layernorms=True)), X)
+
+
+def test_what_is_no_mixer_is_left_alone():
+    for model in (nn.Linear(3, 4), nn.LSTM(3, 4), nn.TransformerEncoderLayer(4, 2)):
+        assert recognise(ModuleParameters("m", dict(model.named_parameters()))) is None
+
+
+class ChunkedCumsum(MambaMixer):
+    """A "parallel" scan as published in places: h = P * cumsum(drive / clamp(P))."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x, z = self.in_proj(x).chunk(2, -1)
+        u = nn.functional.silu(self.conv1d(x.mT)[..., : x.shape[1]].mT)
+        sizes = [self.dt_rank, self.d_state, self.d_state]
+        dt, b, c = self.x_proj(u).split(sizes, -1)
+        delta = nn.functional.softplus(self.dt_proj(dt))
+        decay = delta.unsqueeze(-1) * -torch.exp(self.A_log)
+        product = torch.exp(torch.cumsum(decay, 1)).clamp(min=1e-1)
+        drive = (delta * u).unsqueeze(-1) * b.unsqueeze(2)
+        h = product * torch.cumsum(drive / product, 1)
+        y = (h * c.unsqueeze(2)).sum(-1) + self.D * u
+        return self.out_proj(y * nn.functional.silu(z))
+
+
+@pytest.mark.parametrize("source", ["module", "program"])
+def test_a_scan_that_computes_something_else_is_refused_with_the_error(source):
+    layer = ChunkedCumsum(6, d_state=3)
+    layer.load_state_dict(mixer("own").state_dict())
+    model = Classifier(layer)
+    if source == "program":
+        model = torch.export.export(model, (X,), strict=False)
+    with pytest.raises(RecognitionError, match=r"layers\.0: .*deviates .* by [\d.]+%"):
+        capture(model, X)
+
+
+class Exact(ChunkedCumsum):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        names = ("in_proj.weight", "in_proj.bias", "conv1d.weight", "conv1d.bias", "x_proj.weight")
+        names += ("dt_proj.weight", "dt_proj.bias", "A_log", "D", "out_proj.weight")
+        own = dict(self.named_parameters())
+        return mamba_mixer(x, *(own.get(name) for name in names), None)
+
+
+def test_the_class_of_a_mixer_does_not_matter():
+    layer = Exact(6, d_state=3)
+    assert len(capture(Classifier(layer), X).mixers) == 1
+
+
+class Tuple(MambaMixer):
+    def forward(self, x: torch.Tensor) -> tuple:
+        return super().forward(x), None
+
+
+def test_a_mixer_that_returns_something_else_is_refused():
+    model = Shell(lambda m, x: m.layer(x)[0], layer=Tuple(4))
+    with pytest.raises(RecognitionError, match="returns tuple"):
+        capture(model, X)
+
+
+def test_a_mixer_called_with_a_cache_is_refused():
+    class Cached(MambaMixer):
+        def forward(self, x: torch.Tensor, cache: object = None) -> torch.Tensor:
+            return super().forward(x) if cache is None else x
+
+    model = Shell(lambda m, x: m.layer(x, cache={}), layer=Cached(4))
+    with pytest.raises(UnsupportedModelError, match="more than the sequence"):
+        capture(model, X)
+
+
+@pytest.mark.parametrize("value", [float("inf"), -float("inf"), float("nan"), 120.0])
+def test_a_damaged_a_log_is_refused_by_name(value):
+    model = copy.deepcopy(Classifier(mixer("own")))
+    with torch.no_grad():
+        model.layers[0].A_log[2, 1] = value
+    with pytest.raises(InvalidModelError, match=r"layers\.0\.A_log"):
+        capture(model, X)
