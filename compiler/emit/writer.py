@@ -151,9 +151,9 @@ def _replace(
         for now, before in reversed(undo):
             with contextlib.suppress(OSError):
                 os.replace(now, before)
-        for path in reversed(created):
+        for made in reversed(created):
             with contextlib.suppress(OSError):
-                path.rmdir() if path.is_dir() else path.unlink()
+                made.rmdir() if made.is_dir() else made.unlink()
         raise
     finally:
         shutil.rmtree(stage, ignore_errors=True)

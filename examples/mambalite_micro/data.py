@@ -1,0 +1,87 @@
+"""The test sets of the two published MambaLite-Micro models.
+
+HAR: 561 features a window (UCI HAR), padded to 570 and viewed as 10 steps of 57.
+KWS-3: one second of speech at 16 kHz (Speech Commands v0.02, CC BY 4.0, Warden, arXiv:1804.03209)
+as 40 mel bands in decibels, 81 frames padded to 100; classes "_unknown_", "no", "yes".
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+HAR_CLASSES = ("Walking", "Upstairs", "Downstairs", "Sitting", "Standing", "Laying")
+KWS_CLASSES = ("_unknown_", "no", "yes")
+WHERE_FROM = """\
+This example needs a folder (--data, or SCANLET_DATA) with
+  mambalite_micro_har_weights.npz, mambalite_micro_kws3_weights.npz
+      the weights published with MambaLite-Micro (arXiv:2509.05488) as arrays
+  uci_har_feat561.npz
+      the 561 features of UCI HAR: X_test (2947, 561), y_test 1..6
+  speech_commands_v2_test12.npz and .flac
+      the 12-class test set of Speech Commands v0.02: word (clips,), 16,000 samples each"""
+
+RATE = 16_000
+_FFT, _HOP, _MELS = 400, 200, 40
+_FRAMES = 100
+
+
+def load_har(folder: Path) -> tuple[np.ndarray, np.ndarray]:
+    """All test windows x (2947, 10, 57) and class indices y."""
+    stored = np.load(folder / "uci_har_feat561.npz")
+    x = np.pad(stored["X_test"], ((0, 0), (0, 570 - 561))).reshape(-1, 10, 57)
+    return x.astype(np.float32), stored["y_test"].astype(int) - 1
+
+
+def load_kws(folder: Path, unknown: int) -> tuple[np.ndarray, np.ndarray]:
+    """All "no" and "yes" clips and `unknown` others as x (clips, 100, 40) and class indices y."""
+    import soundfile
+
+    words = np.load(folder / "speech_commands_v2_test12.npz")["word"]
+    keyword = np.flatnonzero(np.isin(words, KWS_CLASSES[1:]))
+    others = np.flatnonzero(~np.isin(words, (*KWS_CLASSES[1:], "_silence_", "")))
+    spread = others[np.linspace(0, len(others) - 1, unknown).astype(int)]  # over all other words
+    chosen = np.sort(np.concatenate([keyword, spread]))
+    samples, rate = soundfile.read(folder / "speech_commands_v2_test12.flac", dtype="int16")
+    if rate != RATE:
+        raise SystemExit(f"speech_commands_v2_test12.flac has {rate} samples a second, not {RATE}")
+    clips = samples.reshape(-1, RATE)[chosen].astype(np.float32) / 32768
+    classes = [KWS_CLASSES.index(w) if w in KWS_CLASSES else 0 for w in words[chosen]]
+    return mel_decibels(clips), np.asarray(classes)
+
+
+def mel_decibels(clips: np.ndarray) -> np.ndarray:
+    """Mel power spectrum of clips (B, samples in [-1, 1]) in decibels, (B, 100, 40) float32.
+
+    The defaults of torchaudio's MelSpectrogram with 40 bands: a periodic Hann window of 400, half
+    overlapping, centred with reflection; triangular filters on the HTK scale, not normalized.
+    Frames past the clip's end are zeros, as in the published training.
+    """
+    with torch.no_grad():
+        spectrum = torch.stft(
+            torch.from_numpy(clips),
+            n_fft=_FFT,
+            hop_length=_HOP,
+            window=torch.hann_window(_FFT),
+            center=True,
+            pad_mode="reflect",
+            return_complex=True,
+        )
+        power = spectrum.abs().square().transpose(1, 2)  # (B, frames, 201)
+        mel = (power @ torch.from_numpy(_mel_filters())).numpy()
+    decibels = 10 * np.log10(np.maximum(mel, 1e-10))
+    padding = _FRAMES - decibels.shape[1]
+    return np.pad(decibels, ((0, 0), (0, padding), (0, 0))).astype(np.float32)
+
+
+def _mel_filters() -> np.ndarray:
+    """Triangles (201, 40) whose corners are equally spaced on the HTK mel scale, 0 to 8 kHz."""
+    frequencies = np.linspace(0, RATE / 2, _FFT // 2 + 1)
+    highest = 2595 * np.log10(1 + RATE / 2 / 700)
+    corners = 700 * (10 ** (np.linspace(0, highest, _MELS + 2) / 2595) - 1)
+    low, peak, high = corners[:-2], corners[1:-1], corners[2:]
+    rising = (frequencies[:, None] - low) / (peak - low)
+    falling = (high - frequencies[:, None]) / (high - peak)
+    return np.maximum(0, np.minimum(rising, falling)).astype(np.float32)
