@@ -70,6 +70,7 @@ def run_tflm(compiled: scanlet.Compiled, x: np.ndarray, batch: int = 64) -> np.n
         f"Running {len(x)} recordings in TFLM",
         console=console,
         transient=True,
+        disable=not console.is_terminal,
     )
     return np.concatenate([compiled.run(x[start : start + batch]) for start in starts])
 

@@ -48,6 +48,13 @@ def captured_stderr() -> Iterator[Captured]:
 
 def _memory_file() -> int:
     if hasattr(os, "memfd_create"):
-        return os.memfd_create("scanlet-stderr")
-    with tempfile.TemporaryFile() as file:
-        return os.dup(file.fileno())
+        descriptor = os.memfd_create("scanlet-stderr")
+    else:
+        with tempfile.TemporaryFile() as file:
+            descriptor = os.dup(file.fileno())
+    if descriptor != 2:
+        return descriptor
+    try:
+        return os.dup(descriptor)  # standard error is closed, so its number was free
+    finally:
+        os.close(descriptor)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-import warnings
+import signal
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -12,13 +13,14 @@ from scanlet.emit.flatbuffer_reader import ModelDescription, TensorDescription, 
 from scanlet.errors import ExecutionError, InputError
 from scanlet.execution import allocations as recorded
 from scanlet.execution.allocations import Allocations
+from scanlet.execution.arena_search import align, smallest_arena
 from scanlet.execution.captured import captured_stderr
+from scanlet.execution.child import in_child
 from scanlet.execution.shared_library import HostLibrary, build_library
 from scanlet.execution.wheel import load_runtime
 
 __all__ = ["Allocations", "HostInterpreter", "HostLibrary", "build_library"]
 
-ALIGNMENT = 16
 #: Room for everything but the tensors; untouched pages cost nothing.
 FIRST_ARENA_BYTES = 32 << 20
 LARGEST_ARENA_BYTES = 1 << 32
@@ -53,6 +55,7 @@ class HostInterpreter:
         if library is not None:
             library.load()
             self._registerers = [library.symbol]
+            self._refuse_a_crash(library)
         self.allocations = self._measure()
         needed = self.allocations.total
         if arena_bytes is not None and arena_bytes < needed:
@@ -98,11 +101,15 @@ class HostInterpreter:
         if status:
             raise ExecutionError(_reason(printed.text, None))
 
+    @property
+    def _first_arena_bytes(self) -> int:
+        activations = sum(t.nbytes for t in self.description.tensors if not t.constant)
+        return FIRST_ARENA_BYTES + 2 * activations
+
     # -- allocation ----------------------------------------------------------------------------
     def _measure(self) -> Allocations:
         """Allocate in a huge arena, read what was used, then find the smallest one that works."""
-        activations = sum(t.nbytes for t in self.description.tensors if not t.constant)
-        size = FIRST_ARENA_BYTES + 2 * activations
+        size = self._first_arena_bytes
         while True:
             try:
                 interpreter = self._create(size)
@@ -114,44 +121,33 @@ class HostInterpreter:
                 size *= 8
         with captured_stderr() as printed:
             interpreter.print_allocations()
-        used = _align(recorded.used_bytes(printed.text))
-        return recorded.parse(printed.text, self.description, total=self._smallest(used))
+        used = align(recorded.used_bytes(printed.text))
+        total = smallest_arena(used, self._works)
+        return recorded.parse(printed.text, self.description, total=total)
 
-    def _smallest(self, used: int) -> int:
-        """The smallest arena from `used` bytes on that allocation succeeds in.
+    def _refuse_a_crash(self, library: HostLibrary) -> None:
+        """Let a child run the operator once, on zeros: its crash is an error, not the end."""
 
-        Allocation itself needs a little room that is free again afterwards. TFLM may follow a
-        null pointer when that is missing, so every trial happens in a child process.
-        """
-        step = 0
-        while not self._works(used + step):
-            step = 2 * step or ALIGNMENT
-            if step > used + (1 << 20):
-                raise ExecutionError(f"no arena near the {used} bytes in use can be allocated")
-        too_small = step // 2 if step > ALIGNMENT else 0
-        while step - too_small > ALIGNMENT:
-            middle = _align((step + too_small) // 2)
-            if self._works(used + middle):
-                step = middle
-            else:
-                too_small = middle
-        return used + step
+        def rehearse(_: int) -> None:
+            with suppress(ExecutionError, RuntimeError):  # told again, with words, without a child
+                interpreter = self._create(self._first_arena_bytes)
+                for i, tensor in enumerate(self.description.inputs):
+                    interpreter.set_input(np.zeros(tensor.shape, tensor.dtype), i)
+                interpreter.invoke()
+
+        signal_number, _ = in_child(rehearse)
+        if signal_number:
+            name = signal.Signals(signal_number).name
+            raise ExecutionError(
+                f"the operator library crashed on this model ({name})", where=str(library.path)
+            )
 
     def _works(self, arena_bytes: int) -> bool:
-        """Whether a child process can allocate the model in an arena of that size."""
-        with warnings.catch_warnings():
-            # The child only allocates and leaves; other threads' locks do not concern it.
-            warnings.simplefilter("ignore", DeprecationWarning)
-            child = os.fork()
-        if child == 0:
-            status = 1
-            try:
-                self._create(arena_bytes)
-                status = 0
-            finally:
-                os._exit(status)
-        _, status = os.waitpid(child, 0)
-        return status == 0
+        try:
+            self._create(arena_bytes)
+        except ExecutionError:
+            return False
+        return True
 
     def _create(self, arena_bytes: int) -> Any:
         """An allocated interpreter. ExecutionError with TFLM's words if it refuses."""
@@ -207,7 +203,3 @@ def _reason(printed: str, failure: Exception | None) -> str:
     ours = [line for line in lines if "SELECTIVE_SSM: " in line]
     text = "; ".join(dict.fromkeys(ours or lines))
     return text or str(failure or "the interpreter failed without a word")
-
-
-def _align(nbytes: int) -> int:
-    return (nbytes + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scanlet.errors import ExecutionError, MissingToolError
-from scanlet.execution.wheel import PINNED_VERSION
+from scanlet.execution.wheel import PINNED_VERSION, load_runtime
 
 #: No fused multiply-add, as in every build that is compared bit for bit.
 COMMON_FLAGS = (
@@ -50,9 +51,10 @@ def build_library(component: dict[str, str], *, name: str) -> HostLibrary:
     """Compile the component's C and C++ sources; cached by content under the user's cache.
 
     `component` maps paths to texts, as `render_component` returns. The compilers are $CC and $CXX,
-    or cc and c++. Raises MissingToolError if one is missing, ExecutionError with the compiler's
-    output if it fails.
+    or cc and c++. Raises MissingToolError if one is missing or there is no interpreter to build
+    for, ExecutionError with the compiler's output if it fails.
     """
+    load_runtime()
     digest = hashlib.sha256()
     for path, text in sorted(component.items()):
         digest.update(f"{path}\0{len(text)}\0{text}".encode())
@@ -63,7 +65,8 @@ def build_library(component: dict[str, str], *, name: str) -> HostLibrary:
     }
     for command, flags in compilers.values():
         digest.update("\0".join([*command, *flags, _version(command), PINNED_VERSION]).encode())
-    file_name = f"{name}-{digest.hexdigest()[:32]}.so"
+    stem = re.sub(r"\W+", "_", name)
+    file_name = f"{stem}-{digest.hexdigest()[:32]}.so"
 
     cached = _cache_directory() / file_name
     if cached.is_file() and _is_whole(cached):

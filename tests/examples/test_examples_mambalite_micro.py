@@ -26,13 +26,13 @@ TARGET = "esp32s3"
 
 @pytest.fixture(scope="module")
 def test_sets(shared_data: Path) -> dict[str, LabelledData]:
-    har, kws = load_har(shared_data), load_kws(shared_data, unknown=400)
+    har, kws = load_har(shared_data), load_kws(shared_data)
     return {
         "har": LabelledData(
             "har", "mambalite_micro_har_weights.npz", HAR_CLASSES, har[0][::10], har[1][::10]
         ),
         "kws3": LabelledData(
-            "kws3", "mambalite_micro_kws3_weights.npz", KWS_CLASSES, kws[0][::25], kws[1][::25]
+            "kws3", "mambalite_micro_kws3_weights.npz", KWS_CLASSES, kws[0][::60], kws[1][::60]
         ),
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import tflite
 
 from scanlet.emit.tflite.assembly import Assembly
@@ -69,7 +70,7 @@ def concatenate(assembly: Assembly, node: Node, op: Concatenate) -> None:
 def pad(assembly: Assembly, node: Node, op: Pad) -> None:
     """PAD with zeros; the (before, after) pairs are an int32 tensor of shape (rank, 2)."""
     _check_rank(node)
-    inputs = [assembly.index(node.inputs[0]), assembly.integers(op.padding)]
+    inputs = [assembly.index(node.inputs[0]), assembly.integers(np.asarray(op.padding))]
     assembly.operator("PAD", inputs, assembly.produce(node.output))
 
 
