@@ -129,6 +129,7 @@ def build(graph: Graph, plan: Plan, *, mode: str, name: str) -> Compiled:
         component=component,
         golden=Golden((), (), 0.0),
         report={},
+        graph=graph,
         plan=plan,
     )
 

@@ -16,7 +16,7 @@ import typer
 
 import scanlet
 from scanlet.errors import InputError, MissingToolError, ScanletError, TargetError
-from scanlet.targets import ALL
+from scanlet.targets import ALL, CORES
 
 app = typer.Typer(
     name="scanlet",
@@ -127,11 +127,15 @@ def run(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Write the outputs to this .npy.")
     ] = None,
+    on: Annotated[
+        str | None, typer.Option(help="Run as machine code on this emulated core instead.")
+    ] = None,
+    keep_plan: Annotated[bool, typer.Option(help="With --on: do not plan again.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Run a project's model on the TFLM interpreter of this machine."""
+    """Run a project's model on the TFLM interpreter of this machine, or on an emulated core."""
     compiled = scanlet.open(project)
-    result = compiled.run(_first_array(data))
+    result = compiled.run(_first_array(data), on=on, keep_plan=keep_plan)
     arrays = result if isinstance(result, tuple) else (result,)
     if output is not None:
         try:
@@ -168,16 +172,53 @@ def verify(project: Project, as_json: Json = False) -> None:
 @app.command()
 def inspect(
     path: Annotated[Path, typer.Argument(help="A project or a .tflite file.", show_default=False)],
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Show the generic library's memory over the schedule.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Show the operators, tensors and memory of a compiled model."""
     from scanlet.tables import inspection, print_inspection
 
+    if plan:
+        from scanlet.plan_picture import plan_content, print_plan
+
+        shown = plan_content(scanlet.open(path))
+        print(json.dumps(shown, indent=2)) if as_json else print_plan(shown)
+        return
     content = inspection(path)
     if as_json:
         print(json.dumps(content, indent=2))
     else:
         print_inspection(content)
+
+
+@app.command()
+def bench(
+    project: Project,
+    on: Annotated[
+        list[str] | None, typer.Option(help="Emulated cores (default: all); may be repeated.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Write the figures to this .json.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Count what one inference costs on emulated cores: instructions and memory, not cycles."""
+    from scanlet.tables import print_measurements
+
+    compiled = scanlet.open(project)
+    results = [compiled.measure(on=core) for core in on or CORES]
+    text = json.dumps(results, indent=2)
+    if output is not None:
+        try:
+            output.write_text(text + "\n")
+        except OSError as error:
+            raise InputError(f"cannot write: {error}", where=str(output)) from error
+    if as_json:
+        print(text)
+    else:
+        print_measurements(compiled.name, results)
 
 
 @app.command()

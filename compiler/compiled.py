@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -9,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scanlet.errors import InputError
+from scanlet.errors import InputError, ModelFileError
 from scanlet.execution.samples import Sample, as_array
+from scanlet.graph import Graph
 from scanlet.targets import Target
 
 if TYPE_CHECKING:
@@ -49,6 +51,7 @@ class Compiled:
     component: dict[str, str] = field(repr=False)
     golden: Golden = field(repr=False)
     report: dict[str, Any] = field(repr=False)
+    graph: Graph | None = field(default=None, repr=False)
     plan: Plan | None = field(default=None, repr=False)
     verification: Verification | None = field(default=None, repr=False)
     warnings: list[str] = field(default_factory=list, repr=False)
@@ -82,15 +85,45 @@ class Compiled:
         """What the interpreter recorded while it allocated its arena (64-bit pointers)."""
         return self.interpreter.allocations
 
-    def run(self, *inputs: Any) -> Any:
+    def run(self, *inputs: Any, on: str | None = None, keep_plan: bool = False) -> Any:
         """Run on the TFLM interpreter: one sample, or a batch along the first axis.
 
         An input is an array (or tensor) of the compiled shape (1, ...), or (B, ...) for a batch
         that runs sample by sample. Returns an array an output ((1, ...) or (B, ...)); a tuple if
         the model has several outputs. In stream mode the state carries on from call to call, so
         a batch is refused. Raises InputError if a shape does not fit.
+
+        `on` names an emulated core or a board that one stands for ("cortex-m7", "esp32s3"): the
+        network then runs there as machine code, as the generic C library (not TFLM), planned
+        again for that core unless `keep_plan`; state does not carry on from call to call.
         """
-        return self.run_raw(*inputs)
+        if on is None:
+            return self.run_raw(*inputs)
+        from scanlet.execution.on_core import run_on_core
+
+        batches = self._batches(inputs)
+        samples = [tuple(batch[i : i + 1] for batch in batches) for i in range(batches[0].shape[0])]
+        graph, plan = self._planned_for(on, keep_plan)
+        return _joined(run_on_core(graph, plan, samples))
+
+    def measure(
+        self, *inputs: Any, on: str, keep_plan: bool = False, fused: bool = True
+    ) -> dict[str, Any]:
+        """What one inference costs on an emulated core: exact counts, not cycles.
+
+        `inputs` is one sample (default: the first golden one). Returns a mapping with
+        `instructions`, `loads`, `stores`, the same by `functions`, `stack_bytes`, `ram_bytes`
+        (static memory, input, output and stack), `text_bytes` and `rodata_bytes`. What is
+        measured is the generic C library, not TFLM. `fused` False builds without fused
+        multiply-adds, which gives the same bits on every scalar core.
+        """
+        from scanlet.execution.on_core import measure_on_core
+
+        sample = (
+            tuple(batch[:1] for batch in self._batches(inputs)) if inputs else self.golden.inputs[0]
+        )
+        graph, plan = self._planned_for(on, keep_plan)
+        return measure_on_core(graph, plan, sample, fused=fused)
 
     def run_raw(self, *inputs: Any) -> Any:
         """As `run`, exchanging the stored values: the same for float32 models."""
@@ -132,6 +165,21 @@ class Compiled:
             )
         return batches
 
+    def _planned_for(self, on: str, keep_plan: bool) -> tuple[Graph, Plan]:
+        """The graph, with the plan for a core (or this model's own, for that core)."""
+        from scanlet.execution.on_core import core_target
+        from scanlet.planning.planner import choose_plan
+
+        if self.graph is None:
+            raise ModelFileError(
+                "the project holds no graph, so nothing can be built from it for a core",
+                where=self.name,
+                hint="compile the model again",
+            )
+        target = core_target(on)
+        tile = self.report["plan"]["tile"] if keep_plan else None
+        return self.graph, choose_plan(self.graph, target, tile=tile)
+
     # -- saving --------------------------------------------------------------------------------
     def save(
         self, directory: str | Path, *, force: bool = False, component_only: bool = False
@@ -145,3 +193,12 @@ class Compiled:
         from scanlet.project_files import save
 
         return save(self, Path(directory), force=force, component_only=component_only)
+
+
+def _joined(results: Sequence[Sequence[np.ndarray]]) -> Any:
+    """[sample][output] as an array an output, samples along the first axis; one, or a tuple."""
+    outputs = tuple(
+        np.concatenate(parts) if len(results) > 1 else parts[0]
+        for parts in zip(*results, strict=True)
+    )
+    return outputs if len(outputs) > 1 else outputs[0]

@@ -12,6 +12,7 @@ import numpy as np
 
 from scanlet.compiled import Compiled, Golden
 from scanlet.errors import InputError, ModelFileError
+from scanlet.graph.serialization import graph_from_bytes, graph_to_bytes
 from scanlet.targets import find
 from scanlet.version import __version__
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from scanlet.emit.project import ProjectSpec
 
 COMPONENT_DIR = "components/selective_ssm"
+GRAPH_FILE = "model/graph.scanlet"
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,8 @@ def save(compiled: Compiled, directory: Path, *, force: bool, component_only: bo
 
     files = render_project(_project_spec(compiled), component_only=component_only)
     files.update(_golden_files(compiled.golden))
+    if compiled.graph is not None:
+        files[GRAPH_FILE] = graph_to_bytes(compiled.graph)
     write_project(directory, files, force=force, generator_version=__version__)
     return directory
 
@@ -67,6 +71,7 @@ def load(directory: Path) -> Compiled:
             component=component,
             golden=_read_golden(directory, report["golden"]),
             report=report,
+            graph=graph_from_bytes(_read(directory / GRAPH_FILE)),
         )
     except (KeyError, TypeError) as error:
         raise ModelFileError(

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 from typing import Any
 
-import jinja2
-import numpy as np
-
 from scanlet.emit import custom_options
-from scanlet.planning.layer import LayerPlan, pad
+from scanlet.emit.templates import render
+from scanlet.planning.layer import LayerPlan
 from scanlet.planning.packing import packed_shapes
 from scanlet.resources import resource_dir
 from scanlet.targets import Target
@@ -44,10 +41,10 @@ def render_component(
     }
     stem = f"selective_ssm_{name}"
     files = {
-        f"{stem}.c": _render("operator/selective_ssm.c.j2", context),
-        f"{stem}.h": _render("operator/selective_ssm.h.j2", context),
-        f"{stem}_registration.h": _render("operator/registration.h.j2", context),
-        f"{stem}_registration.cc": _render("operator/registration.cc.j2", context),
+        f"{stem}.c": render("operator/selective_ssm.c.j2", context),
+        f"{stem}.h": render("operator/selective_ssm.h.j2", context),
+        f"{stem}_registration.h": render("operator/registration.h.j2", context),
+        f"{stem}_registration.cc": render("operator/registration.cc.j2", context),
     }
     sources = resource_dir("tflm_ops")
     for path in sorted((sources / "kernels").glob("*.h")):
@@ -68,27 +65,3 @@ def _layer_context(layer: LayerPlan, block: bytes) -> dict[str, Any]:
         "scratch": {buffer.name: buffer for buffer in layer.scratch},
         "state": {buffer.name: buffer for buffer in layer.state},
     }
-
-
-@cache
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(resource_dir("templates")),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,  # C source, not HTML
-    )
-    environment.filters["c_float"] = _c_float
-    environment.filters["padded"] = pad
-    return environment
-
-
-def _c_float(value: float) -> str:
-    """A float32 literal that reads back as the same number."""
-    return f"{np.float32(value)!s}f" if "." in str(np.float32(value)) else f"{value:.9e}f"
-
-
-def _render(template: str, context: dict[str, Any]) -> str:
-    return _environment().get_template(template).render(context)

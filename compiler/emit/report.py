@@ -4,10 +4,10 @@ Keys (schema_version 1): generator; model {name, labels, inputs, outputs: [{name
 target {name, description, ram_bytes, flash_bytes}; precision; mode; operators [{name, custom,
 inputs, outputs}]; multiply_accumulates {total, nodes {output: count}}; sizes {flatbuffer_bytes,
 weights_bytes}; arena {needed_bytes, reserved_bytes, recorded, tensors, scratch, persistent,
-structures}; layers [{name, shapes, options, tile, scratch [{name, offset, bytes}], scratch_bytes,
-state_bytes}]; mixers [{path, dialect, deviation}]; verification {mean_error, max_error,
-label_agreement, samples, tolerance, ran_on}; golden {samples, inputs, outputs, tolerance};
-warnings [text].
+structures}; plan {tile}; layers [{name, shapes, options, tile, scratch [{name, offset, bytes}],
+scratch_bytes, state_bytes}]; mixers [{path, dialect, deviation}]; verification {mean_error,
+max_error, label_agreement, samples, tolerance, ran_on}; golden {samples, inputs, outputs,
+tolerance}; warnings [text].
 """
 
 from __future__ import annotations

@@ -55,6 +55,7 @@ def summarize(compiled: Compiled, graph: Graph, mixers: Sequence[Any]) -> dict[s
             "weights_bytes": sum(t.nbytes for t in description.tensors if t.constant),
         },
         "arena": _arena(compiled),
+        "plan": {"tile": compiled.plan.tile if compiled.plan else compiled.target.tile},
         "layers": [_layer(layer) for layer in (compiled.plan.layers if compiled.plan else ())],
         "mixers": [
             {"path": mixer.path, "dialect": mixer.dialect, "deviation": mixer.deviation}

@@ -5,12 +5,16 @@ from __future__ import annotations
 import difflib
 
 from scanlet.errors import TargetError
-from scanlet.targets import esp, generic
+from scanlet.targets import cores, esp, generic, stm32
 from scanlet.targets.base import Target
 
 ALL: dict[str, Target] = {
-    target.name: target for family in (esp, generic) for target in family.TARGETS
+    target.name: target for family in (esp, stm32, generic, cores) for target in family.TARGETS
 }
+
+
+#: The bare cores that the emulator runs.
+CORES: tuple[str, ...] = tuple(target.name for target in cores.TARGETS)
 
 
 def find(target: str | Target) -> Target:
@@ -27,4 +31,4 @@ def find(target: str | Target) -> Target:
     )
 
 
-__all__ = ["ALL", "Target", "find"]
+__all__ = ["ALL", "CORES", "Target", "find"]

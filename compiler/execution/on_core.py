@@ -1,0 +1,162 @@
+"""The whole network as machine code on an emulated core: run it, and count what it costs.
+
+What runs is the generic library (`scanlet.emit.generic_source`): the same SELECTIVE_SSM as in the
+TFLM build, with the operators around it as small C functions instead of TFLM's kernels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from scanlet.emit.generic_source import render_generic
+from scanlet.emit.templates import render
+from scanlet.errors import TargetError
+from scanlet.execution.samples import Sample
+from scanlet.graph import Graph
+from scanlet.planning.generic import plan_memory
+from scanlet.planning.plan import Plan
+from scanlet.targets import ALL, Target, find
+
+#: Samples that one program runs: bounded so that their inputs fit every emulated machine's RAM.
+INPUT_BYTES_A_PROGRAM = 512 * 1024
+NAME = "model"
+
+
+@dataclass(frozen=True)
+class CoreProgram:
+    """Sources of a program that runs `samples` samples, as the emulation harness takes them."""
+
+    sources: dict[str, str]
+    output_sizes: tuple[int, ...]
+    samples: int
+
+    @property
+    def output_bytes(self) -> int:
+        return 4 * sum(self.output_sizes) * self.samples
+
+
+def core_target(on: str) -> Target:
+    """The target of a core's name, or of a board that an emulated core stands for."""
+    target = find(on)
+    if target.core is None:
+        cores = sorted({t.core for t in ALL.values() if t.core})
+        raise TargetError(
+            f"nothing emulates the target {on!r}", hint=f"choose one of {', '.join(cores)}"
+        )
+    return target
+
+
+def run_on_core(
+    graph: Graph, plan: Plan, samples: Sequence[Sample], *, fused: bool = True
+) -> list[list[np.ndarray]]:
+    """Run the samples one after the other (stream state carries on); outputs as [sample][output].
+
+    Raises MissingToolError naming the packages, or ExecutionError if the guest faults.
+    """
+    from scanlet.execution.emulation import run_program
+
+    each = sum(array.nbytes for array in samples[0])
+    batch = max(1, INPUT_BYTES_A_PROGRAM // max(each, 1))
+    if graph_streams(plan):
+        batch = len(samples)
+    outputs: list[list[np.ndarray]] = []
+    for start in range(0, len(samples), batch):
+        chosen = samples[start : start + batch]
+        program = core_program(graph, plan, len(chosen))
+        result = run_program(
+            _core(plan.target),
+            program.sources,
+            input_bytes=_input_bytes(chosen),
+            output_bytes=program.output_bytes,
+            fused=fused,
+        )
+        values = np.frombuffer(result.output, "<f4").reshape(len(chosen), -1)
+        for row in values:
+            parts = np.split(row, np.cumsum(program.output_sizes)[:-1])
+            outputs.append(
+                [part.reshape(t.shape) for part, t in zip(parts, graph.outputs, strict=True)]
+            )
+    return outputs
+
+
+def measure_on_core(
+    graph: Graph, plan: Plan, sample: Sample, *, fused: bool = True
+) -> dict[str, Any]:
+    """Exact cost of one inference: instructions and memory, not cycles.
+
+    `ram_bytes` is everything: the library's static memory, input, output and stack.
+    """
+    from scanlet.execution.emulation import measure
+
+    program = core_program(graph, plan, 1)
+    result = measure(
+        _core(plan.target),
+        program.sources,
+        input_bytes=_input_bytes([sample]),
+        output_bytes=program.output_bytes,
+        fused=fused,
+    )
+    memory = plan_memory(graph, plan)
+    inputs = sum(tensor.nbytes for tensor in graph.inputs)
+    outputs = sum(tensor.nbytes for tensor in graph.outputs)
+    return {
+        "core": result.core,
+        "compiler": result.compiler,
+        "fused": result.fused,
+        "tile": plan.tile,
+        "instructions": result.instructions,
+        "loads": result.loads,
+        "stores": result.stores,
+        "functions": {
+            name: {"instructions": c.instructions, "loads": c.loads, "stores": c.stores}
+            for name, c in result.per_function.items()
+        },
+        "stack_bytes": result.stack_bytes,
+        "static_bytes": result.data_bytes + result.bss_bytes - outputs,
+        "predicted_static_bytes": memory.total,
+        "input_bytes": inputs,
+        "output_bytes": outputs,
+        "ram_bytes": result.data_bytes + result.bss_bytes + inputs + result.stack_bytes,
+        "text_bytes": result.text_bytes,
+        "rodata_bytes": result.rodata_bytes,
+    }
+
+
+def core_program(graph: Graph, plan: Plan, samples: int) -> CoreProgram:
+    """The generic library with a main that runs `samples` samples and counts the last."""
+    sizes = tuple(tensor.size for tensor in graph.outputs)
+    arguments, offset = [], 0
+    for tensor in graph.inputs:
+        kind = "float" if tensor.dtype == "float32" else "int32_t"
+        arguments.append(f"(const {kind}*)(const void*)(in + {offset})")
+        offset += tensor.nbytes
+    arguments += [f"output{i}" for i in range(len(sizes))]
+    sources = render_generic(graph, plan, name=NAME)
+    sources["core_main.c"] = render(
+        "generic/core_main.c.j2",
+        {
+            "name": NAME,
+            "samples": samples,
+            "output_sizes": sizes,
+            "arguments": ", ".join(arguments),
+            "sample_bytes": offset,
+        },
+    )
+    return CoreProgram(sources, sizes, samples)
+
+
+def graph_streams(plan: Plan) -> bool:
+    return any(layer.op.mode == "stream" for layer in plan.layers)
+
+
+def _core(target: Target) -> str:
+    assert target.core is not None, "checked by core_target"
+    return target.core
+
+
+def _input_bytes(samples: Sequence[Sample]) -> bytes:
+    return b"".join(array.tobytes() for sample in samples for array in sample)
