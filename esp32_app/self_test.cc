@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "self_test.h"
+
+#include <cstdio>
+#include <cstring>
+
+#include "comparison.h"
+#include "freertos/FreeRTOS.h"
+#include "freertos/task.h"
+#include "model_config.h"
+
+namespace {
+
+Comparison CompareTensor(const TfLiteTensor* got, const void* expected) {
+  const float tolerance = config::kGoldenTolerance;
+  const void* const data = got->data.data;
+  switch (got->type) {
+    case kTfLiteFloat32:
+      return Compare(static_cast<const float*>(data), static_cast<const float*>(expected),
+                     got->bytes / sizeof(float), tolerance);
+    case kTfLiteInt8:
+      return Compare(static_cast<const int8_t*>(data), static_cast<const int8_t*>(expected),
+                     got->bytes, tolerance);
+    case kTfLiteInt16:
+      return Compare(static_cast<const int16_t*>(data), static_cast<const int16_t*>(expected),
+                     got->bytes / sizeof(int16_t), tolerance);
+    case kTfLiteInt32:
+      return Compare(static_cast<const int32_t*>(data), static_cast<const int32_t*>(expected),
+                     got->bytes / sizeof(int32_t), tolerance);
+    default:
+      return {0.0f, false};
+  }
+}
+
+size_t WinningClass(const TfLiteTensor* output) {
+  const void* const data = output->data.data;
+  switch (output->type) {
+    case kTfLiteFloat32:
+      return ArgMax(static_cast<const float*>(data), config::kLabelCount);
+    case kTfLiteInt8:
+      return ArgMax(static_cast<const int8_t*>(data), config::kLabelCount);
+    case kTfLiteInt16:
+      return ArgMax(static_cast<const int16_t*>(data), config::kLabelCount);
+    default:
+      return 0;
+  }
+}
+
+bool RunSample(tflite::MicroInterpreter* interpreter, size_t sample) {
+  if (interpreter->Reset() != kTfLiteOk) return false;
+  for (size_t i = 0; i < config::kInputCount; ++i) {
+    TfLiteTensor* const input = interpreter->input(i);
+    std::memcpy(input->data.data, config::kGoldenInputs[sample * config::kInputCount + i],
+                input->bytes);
+  }
+  const bool invoked = interpreter->Invoke() == kTfLiteOk;
+  Comparison total = {0.0f, invoked};
+  for (size_t i = 0; i < config::kOutputCount && invoked; ++i) {
+    const Comparison one = CompareTensor(interpreter->output(i),
+                                         config::kGoldenOutputs[sample * config::kOutputCount + i]);
+    total.passed = total.passed && one.passed;
+    if (!(one.max_error <= total.max_error)) total.max_error = one.max_error;  // keeps a NaN
+  }
+  std::printf("self-test %u/%u: %s  max error %.3g (tolerance %.3g)",
+              static_cast<unsigned>(sample + 1), static_cast<unsigned>(config::kGoldenCount),
+              total.passed ? "PASS" : "FAIL", static_cast<double>(total.max_error),
+              static_cast<double>(config::kGoldenTolerance));
+  if (!invoked) std::printf("  the inference failed");
+  if (invoked && config::kLabelCount > 0) {
+    std::printf("  class %s", config::kLabels[WinningClass(interpreter->output(0))]);
+  }
+  std::printf("\n");
+  return total.passed;
+}
+
+}  // namespace
+
+bool RunSelfTest(tflite::MicroInterpreter* interpreter) {
+  size_t passed = 0;
+  for (size_t sample = 0; sample < config::kGoldenCount; ++sample) {
+    if (RunSample(interpreter, sample)) ++passed;
+    vTaskDelay(1);  // lets the idle task feed the watchdog
+  }
+  interpreter->Reset();
+  const bool all = passed == config::kGoldenCount;
+  std::printf("self-test: %s (%u of %u)\n", all ? "PASS" : "FAIL", static_cast<unsigned>(passed),
+              static_cast<unsigned>(config::kGoldenCount));
+  return all;
+}

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+// Runs the golden vectors (inputs with the outputs of PyTorch) through the interpreter.
+#ifndef SELF_TEST_H_
+#define SELF_TEST_H_
+
+#include "tensorflow/lite/micro/micro_interpreter.h"
+
+// Prints one line a sample, PASS or FAIL with the largest error, and a summary.
+// Returns whether all passed. The recurrent state is cleared before each sample and at the end.
+bool RunSelfTest(tflite::MicroInterpreter* interpreter);
+
+#endif  // SELF_TEST_H_
