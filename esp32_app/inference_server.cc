@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "inference_server.h"
 
-#include <cstdio>
 #include <cstring>
 
+#include "app_config.h"
 #include "console.h"
 #include "esp_timer.h"
 #include "freertos/FreeRTOS.h"
 #include "freertos/task.h"
-#include "model_config.h"
 #include "serial_protocol.h"
 
 namespace {
@@ -67,15 +66,6 @@ size_t OutputBytes(tflite::MicroInterpreter* interpreter) {
   return bytes;
 }
 
-void SendInfo(tflite::MicroInterpreter* interpreter, uint8_t sequence) {
-  char text[256];
-  std::snprintf(text, sizeof(text),
-                "model=%s\ntarget=%s\nmode=%s\ninput_bytes=%u\noutput_bytes=%u\n", config::kName,
-                config::kTarget, config::kMode, static_cast<unsigned>(InputBytes(interpreter)),
-                static_cast<unsigned>(OutputBytes(interpreter)));
-  SendText(serial::kInfo, sequence, text);
-}
-
 void Infer(tflite::MicroInterpreter* interpreter, const serial::FrameParser& request) {
   if (request.length() != InputBytes(interpreter)) {
     SendError(request.sequence(), "the payload's length is not that of the inputs; ask for info");
@@ -109,7 +99,7 @@ void Infer(tflite::MicroInterpreter* interpreter, const serial::FrameParser& req
 void Handle(tflite::MicroInterpreter* interpreter, const serial::FrameParser& request) {
   switch (request.type()) {
     case serial::kInfo:
-      SendInfo(interpreter, request.sequence());
+      SendText(serial::kInfo, request.sequence(), config::kDescription);
       break;
     case serial::kInfer:
       Infer(interpreter, request);

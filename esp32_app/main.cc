@@ -5,12 +5,12 @@
 #include <cstdio>
 #include <cstring>
 
+#include "app_config.h"
 #include "console.h"
 #include "esp_timer.h"
 #include "freertos/FreeRTOS.h"
 #include "freertos/task.h"
 #include "inference_server.h"
-#include "model_config.h"
 #include "operators.h"
 #include "profiler.h"
 #include "self_test.h"
@@ -21,7 +21,7 @@ namespace {
 
 constexpr int kLatencyRuns = 10;
 
-// All that TensorFlow Lite Micro ever allocates lies here; see model_config.h for its size.
+// All that TensorFlow Lite Micro ever allocates lies here; see model/model_config.h for its size.
 alignas(16) uint8_t g_arena[config::kArenaBytes];
 
 // Restarting would only fail the same way: the message is repeated for whoever connects later.
@@ -91,8 +91,8 @@ extern "C" void app_main(void) {
   if (model->version() != TFLITE_SCHEMA_VERSION) {
     Park("the flatbuffer's schema version is not this library's", "compile the model again");
   }
-  static Operators operators;
-  if (!RegisterOperators(&operators)) {
+  static config::Operators operators;
+  if (!config::RegisterOperators(&operators)) {
     Park("an operator could not be registered", "the lines above say which");
   }
   static Profiler profiler;
@@ -100,12 +100,12 @@ extern "C" void app_main(void) {
                                               &profiler);
   if (interpreter.AllocateTensors() != kTfLiteOk) {
     Park("the tensors could not be allocated (the lines above say why)",
-         "too small an arena: raise kArenaMarginBytes in main/model_config.h, and shrink "
+         "too small an arena: raise kArenaMarginBytes in model/model_config.h, and shrink "
          "something else if the memory does not suffice");
   }
   if (!HasExpectedTensors(&interpreter)) {
     Park("the model's inputs or outputs are not those of model_config.h",
-         "model/ and main/ are of different compilations: generate the project again");
+         "the files in model/ are of different compilations: generate the project again");
   }
   std::printf("arena: %u bytes used, %u reserved (%u of them margin)\n",
               static_cast<unsigned>(interpreter.arena_used_bytes()),

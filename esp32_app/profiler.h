@@ -5,7 +5,7 @@
 
 #include <cstdint>
 
-#include "model_config.h"
+#include "app_config.h"
 #include "tensorflow/lite/micro/micro_profiler_interface.h"
 
 class Profiler : public tflite::MicroProfilerInterface {

@@ -4,10 +4,10 @@
 #include <cstdio>
 #include <cstring>
 
+#include "app_config.h"
 #include "comparison.h"
 #include "freertos/FreeRTOS.h"
 #include "freertos/task.h"
-#include "model_config.h"
 
 namespace {
 
@@ -32,15 +32,21 @@ Comparison CompareTensor(const TfLiteTensor* got, const void* expected) {
   }
 }
 
+// Of an output with several steps, the class of the last one.
+template <typename T>
+size_t LastClass(const TfLiteTensor* output) {
+  const T* const end = static_cast<const T*>(output->data.data) + output->bytes / sizeof(T);
+  return ArgMax(end - config::kLabelCount, config::kLabelCount);
+}
+
 size_t WinningClass(const TfLiteTensor* output) {
-  const void* const data = output->data.data;
   switch (output->type) {
     case kTfLiteFloat32:
-      return ArgMax(static_cast<const float*>(data), config::kLabelCount);
+      return LastClass<float>(output);
     case kTfLiteInt8:
-      return ArgMax(static_cast<const int8_t*>(data), config::kLabelCount);
+      return LastClass<int8_t>(output);
     case kTfLiteInt16:
-      return ArgMax(static_cast<const int16_t*>(data), config::kLabelCount);
+      return LastClass<int16_t>(output);
     default:
       return 0;
   }

@@ -37,3 +37,12 @@ def c_array_body(data: np.ndarray) -> str:
     width = PER_LINE[str(data.dtype)]
     lines = [", ".join(items[i : i + width]) for i in range(0, len(items), width)]
     return "\n".join(f"    {line}," for line in lines)
+
+
+def c_string(text: str) -> str:
+    """A string literal of the text's UTF-8 bytes; control characters and such as octal."""
+    plain = set(b" !#$%&'()*+,-./:;<=>@[]^_`{|}~") | {
+        byte for byte in range(128) if chr(byte).isalnum()
+    }
+    shown = (chr(byte) if byte in plain else f"\\{byte:03o}" for byte in text.encode())
+    return '"' + "".join(shown) + '"'

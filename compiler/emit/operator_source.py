@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from scanlet.emit import custom_options
+from scanlet.emit.c_wrap import wrap
 from scanlet.emit.templates import render
 from scanlet.planning.layer import LayerPlan
 from scanlet.planning.packing import packed_shapes
@@ -41,7 +42,7 @@ def render_component(
     }
     stem = f"selective_ssm_{name}"
     files = {
-        f"{stem}.c": render("operator/selective_ssm.c.j2", context),
+        f"{stem}.c": wrap(render("operator/selective_ssm.c.j2", context)),
         f"{stem}.h": render("operator/selective_ssm.h.j2", context),
         f"{stem}_registration.h": render("operator/registration.h.j2", context),
         f"{stem}_registration.cc": render("operator/registration.cc.j2", context),
