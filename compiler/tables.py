@@ -133,12 +133,12 @@ def print_inspection(content: dict[str, Any]) -> None:
 def print_measurements(name: str, results: Sequence[dict[str, Any]]) -> None:
     """One row a core."""
     table = Table(title=f"{name}: one inference, generic C library", title_justify="left")
-    columns = ("core", "T", "instructions", "loads", "stores", "RAM", "stack", "code", "constants")
-    for column in columns:
-        table.add_column(column, justify="left" if column == "core" else "right")
+    table.add_column("core", no_wrap=True)
+    for column in ("T", "instructions", "loads", "stores", "RAM", "stack", "code"):
+        table.add_column(column, justify="right", no_wrap=True)
     for result in results:
         keys = ("instructions", "loads", "stores", "ram_bytes", "stack_bytes", "text_bytes")
-        numbers = [f"{result[key]:,}" for key in (*keys, "rodata_bytes")]
+        numbers = [f"{result[key]:,}" for key in keys]
         table.add_row(result["core"], str(result["tile"]), *numbers)
     console = Console()
     console.print(table)
