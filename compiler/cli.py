@@ -26,6 +26,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+#: Cores whose C library has the exponential that the naive transcription calls.
+NAIVE_CORES = ("cortex-m4", "cortex-m7", "cortex-m55", "xtensa-fpu")
 CALL_ERRORS = (InputError, MissingToolError, TargetError)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
@@ -202,6 +204,9 @@ def bench(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Write the figures to this .json.")
     ] = None,
+    naive: Annotated[
+        bool, typer.Option(help="Count a naive transcription in C too, and print the ratio.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Count what one inference costs on emulated cores: instructions and memory, not cycles."""
@@ -209,6 +214,12 @@ def bench(
 
     compiled = scanlet.open(project)
     results = [compiled.measure(on=core) for core in on or CORES]
+    if naive:
+        for result in results:
+            if result["core"] in NAIVE_CORES:
+                transcription = compiled.measure(on=result["core"], naive=True)
+                result["naive_instructions"] = transcription["instructions"]
+                result["naive_ram_bytes"] = transcription["ram_bytes"]
     text = json.dumps(results, indent=2)
     if output is not None:
         try:

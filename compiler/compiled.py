@@ -107,7 +107,12 @@ class Compiled:
         return _joined(run_on_core(graph, plan, samples))
 
     def measure(
-        self, *inputs: Any, on: str, keep_plan: bool = False, fused: bool = True
+        self,
+        *inputs: Any,
+        on: str,
+        keep_plan: bool = False,
+        fused: bool = True,
+        naive: bool = False,
     ) -> dict[str, Any]:
         """What one inference costs on an emulated core: exact counts, not cycles.
 
@@ -115,7 +120,8 @@ class Compiled:
         `instructions`, `loads`, `stores`, the same by `functions`, `stack_bytes`, `ram_bytes`
         (static memory, input, output and stack), `text_bytes` and `rodata_bytes`. What is
         measured is the generic C library, not TFLM. `fused` False builds without fused
-        multiply-adds, which gives the same bits on every scalar core.
+        multiply-adds, which gives the same bits on every scalar core. `naive` measures a direct
+        transcription of the equations (arrays as long as the sequence, libm) for comparison.
         """
         from scanlet.execution.on_core import measure_on_core
 
@@ -123,7 +129,7 @@ class Compiled:
             tuple(batch[:1] for batch in self._batches(inputs)) if inputs else self.golden.inputs[0]
         )
         graph, plan = self._planned_for(on, keep_plan)
-        return measure_on_core(graph, plan, sample, fused=fused)
+        return measure_on_core(graph, plan, sample, fused=fused, naive=naive)
 
     def run_raw(self, *inputs: Any) -> Any:
         """As `run`, exchanging the stored values: the same for float32 models."""

@@ -42,7 +42,13 @@ def save(compiled: Compiled, directory: Path, *, force: bool, component_only: bo
     files.update(_golden_files(compiled.golden))
     if compiled.graph is not None:
         files[GRAPH_FILE] = graph_to_bytes(compiled.graph)
-    write_project(directory, files, force=force, generator_version=__version__)
+    write_project(
+        directory,
+        files,
+        force=force,
+        generator_version=__version__,
+        keep_others=component_only,
+    )
     return directory
 
 

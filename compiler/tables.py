@@ -136,10 +136,19 @@ def print_measurements(name: str, results: Sequence[dict[str, Any]]) -> None:
     table.add_column("core", no_wrap=True)
     for column in ("T", "instructions", "loads", "stores", "RAM", "stack", "code"):
         table.add_column(column, justify="right", no_wrap=True)
+    compared = any("naive_instructions" in result for result in results)
+    if compared:
+        table.add_column("naive C", justify="right", no_wrap=True)
     for result in results:
         keys = ("instructions", "loads", "stores", "ram_bytes", "stack_bytes", "text_bytes")
         numbers = [f"{result[key]:,}" for key in keys]
+        if "naive_instructions" in result:
+            numbers.append(f"x{result['naive_instructions'] / result['instructions']:.1f}")
+        elif compared:
+            numbers.append("")
         table.add_row(result["core"], str(result["tile"]), *numbers)
     console = Console()
     console.print(table)
     console.print("Instructions, not cycles; sizes in bytes.")
+    if compared:
+        console.print("naive C: how many times the instructions of a direct transcription.")

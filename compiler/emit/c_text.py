@@ -40,9 +40,9 @@ def c_array_body(data: np.ndarray) -> str:
 
 
 def c_string(text: str) -> str:
-    """A string literal of the text's UTF-8 bytes; control characters and such as octal."""
+    """A string literal of the text's UTF-8 bytes; what is not plain ASCII as octal."""
     plain = set(b" !#$%&'()*+,-./:;<=>@[]^_`{|}~") | {
         byte for byte in range(128) if chr(byte).isalnum()
     }
     shown = (chr(byte) if byte in plain else f"\\{byte:03o}" for byte in text.encode())
-    return '"' + "".join(shown) + '"'
+    return '"' + "".join(shown).replace("\\012", "\\n") + '"'

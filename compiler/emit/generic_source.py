@@ -29,13 +29,7 @@ def render_generic(graph: Graph, plan: Plan, *, name: str) -> dict[str, str]:
     `<name>_model.h` has `<name>_init`, `<name>_reset` and `<name>_run`; `<name>_model.c` and
     `<name>_weights.c` are to be compiled, and `selective_ssm_<name>.c` where the model has mixers.
     """
-    library = _Library(graph, plan, name)
-    files = {
-        f"{name}_model.h": render("generic/model.h.j2", library.context()),
-        f"{name}_model.c": render("generic/model.c.j2", library.context()),
-        f"{name}_weights.h": render("generic/weights.h.j2", library.context()),
-        f"{name}_weights.c": render("generic/weights.c.j2", library.context()),
-    }
+    files = Library(graph, plan, name).render()
     if plan.layers:
         component = render_component(plan.layers, name=name, uses_gelu=False, target=plan.target)
         files |= {
@@ -50,7 +44,7 @@ def render_generic(graph: Graph, plan: Plan, *, name: str) -> dict[str, str]:
     return files
 
 
-class _Library:
+class Library:
     """Names and texts of one library."""
 
     def __init__(self, graph: Graph, plan: Plan, name: str) -> None:
@@ -74,6 +68,13 @@ class _Library:
         ]
         self.steps = [self.step(node, layer) for node, layer in nodes_with_layers(graph, plan)]
 
+    def render(self) -> dict[str, str]:
+        """The model's own files: run function and weights."""
+        return {
+            f"{self.name}_{part}": render(f"generic/{part}.j2", self.context())
+            for part in ("model.h", "model.c", "weights.h", "weights.c")
+        }
+
     def context(self) -> dict[str, Any]:
         rows = zip(self.memory.lifetimes, self.memory.offsets, strict=True)
         return {
@@ -88,7 +89,7 @@ class _Library:
             "weight_bytes": sum(weight["nbytes"] for weight in self.weights),
             "layers": self.layers,
             "steps": self.steps,
-            "uses_operator": bool(self.layers),
+            "operator_header": self.header() if self.layers else None,
             "map": [
                 {
                     "offset": offset,
@@ -100,6 +101,9 @@ class _Library:
                 for buffer, offset in rows
             ],
         }
+
+    def header(self) -> str:
+        return f"selective_ssm_{self.name}.h"
 
     def parameters(self) -> str:
         inputs = [f"const {C_TYPES[t.dtype]}* const {self.names[id(t)]}" for t in self.graph.inputs]

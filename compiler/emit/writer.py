@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import json
 import os
 import shutil
@@ -43,13 +44,18 @@ def write_project(
 ) -> WriteResult:
     """Write `files` (relative path -> content) into `directory` under the manifest rule.
 
-    Generated files that are no longer produced are removed if nobody edited them, unless
-    `keep_others`. Raises ProjectConflictError for edited files (unless `force`) and for files
-    that scanlet did not generate, EmitError if the directory cannot be written; in both cases
-    the directory is as it was before.
+    Generated files that are no longer produced are removed if nobody edited them; with
+    `keep_others` only in the top-level folders that `files` writes to. Raises
+    ProjectConflictError for edited files and files that scanlet did not generate (unless `force`,
+    which keeps them as backups), EmitError if the directory cannot be written; in both cases the
+    directory is as it was before.
     """
     _check_paths(directory, files)
-    known = _read_manifest(directory)
+    known = {
+        path: digest
+        for path, digest in _read_manifest(directory).items()
+        if _lies_inside(directory, path)
+    }
     written, conflicts = _sort_out(directory, files, known)
     if conflicts and not force:
         listed = "\n".join(f"  {path}: {reason}" for path, reason in conflicts.items())
@@ -59,33 +65,62 @@ def write_project(
             hint="keep your changes elsewhere, or write with --force (they are kept as "
             f"*{BACKUP_SUFFIX}) or --component-only (leaves the application alone)",
         )
-    gone = [] if keep_others else sorted(set(known) - set(files))
-    removed = [path for path in gone if _hash_of(directory / path) == known[path]]
-    manifest = {path: _hash(content) for path, content in files.items()}
-    if keep_others:
-        manifest = {**known, **manifest}
+    folders = {PurePosixPath(path).parts[0] for path in files}
+    others = {
+        path: digest
+        for path, digest in known.items()
+        if keep_others and PurePosixPath(path).parts[0] not in folders
+    }
+    gone = sorted(set(known) - set(files) - set(others))
+    removed = [path for path in gone if _is_unedited(directory / path, known[path])]
+    backups = {path: _free_backup_name(directory, path) for path in sorted(conflicts)}
+    manifest = {**others, **{path: _hash(content) for path, content in files.items()}}
     with _failures_explained(directory), _created(directory):
-        _replace(directory, files, written, removed, sorted(conflicts), manifest, generator_version)
-    return WriteResult(
-        tuple(written), tuple(removed), tuple(path + BACKUP_SUFFIX for path in sorted(conflicts))
-    )
+        _replace(directory, files, written, removed, backups, manifest, generator_version)
+    for path in removed:
+        _remove_empty_parents(directory, (directory / path).parent)
+    return WriteResult(tuple(written), tuple(removed), tuple(backups.values()))
 
 
 def _check_paths(directory: Path, files: Mapping[str, bytes]) -> None:
     if directory.exists() and not directory.is_dir():
         raise EmitError("this is a file, not a directory", where=str(directory))
-    root = directory.resolve()
     for path in files:
         pure = PurePosixPath(path)
-        if pure.is_absolute() or ".." in pure.parts or path == MANIFEST:
+        if not pure.parts or pure.is_absolute() or ".." in pure.parts or path == MANIFEST:
             raise EmitError(f"{path!r} is no path inside the project", where=str(directory))
-        parent = (directory / path).parent.resolve()
-        if root != parent and root not in parent.parents:
+        if not _lies_inside(directory, path):
             raise EmitError(
                 f"{path!r} leads out of the directory through a symbolic link",
                 where=str(directory),
                 hint="remove the link, or choose another output directory",
             )
+
+
+def _lies_inside(directory: Path, path: str) -> bool:
+    """Whether the file's folder, symbolic links followed, is in `directory`."""
+    pure = PurePosixPath(path)
+    if not pure.parts or pure.is_absolute() or ".." in pure.parts:
+        return False
+    try:
+        root = directory.resolve()
+        parent = (directory / path).parent.resolve()
+    except (OSError, RuntimeError):  # links in a circle
+        return False
+    return root == parent or root in parent.parents
+
+
+def _is_unedited(path: Path, digest: str) -> bool:
+    return not path.is_symlink() and path.is_file() and _hash_of(path) == digest
+
+
+def _free_backup_name(directory: Path, path: str) -> str:
+    """`path`.bak, or with a number where there are backups already."""
+    for number in itertools.count():
+        name = f"{path}{BACKUP_SUFFIX}{number or ''}"
+        if not os.path.lexists(directory / name):
+            return name
+    raise AssertionError("unreachable")
 
 
 def _sort_out(
@@ -97,6 +132,10 @@ def _sort_out(
         target = directory / path
         if target.is_dir() and not target.is_symlink():
             raise EmitError(f"{path!r} is a directory", where=str(directory))
+        if target.is_symlink():
+            written.append(path)
+            conflicts[path] = "a symbolic link, not generated by scanlet"
+            continue
         present = _hash_of(target)
         if present == _hash(files[path]):
             continue
@@ -115,7 +154,7 @@ def _replace(
     files: Mapping[str, bytes],
     written: list[str],
     removed: list[str],
-    backups: list[str],
+    backups: Mapping[str, str],
     manifest: Mapping[str, str],
     version: str,
 ) -> None:
@@ -140,25 +179,34 @@ def _replace(
             _make_parents(target.parent, created)
             os.replace(stage / "new" / path, target)
             undo.append((target, stage / "new" / path))
-        for path in backups:
-            backup = directory / (path + BACKUP_SUFFIX)
-            if backup.exists():
-                os.replace(backup, stage / "old" / (path + BACKUP_SUFFIX))
-                undo.append((stage / "old" / (path + BACKUP_SUFFIX), backup))
-            shutil.copy2(stage / "old" / path, backup)
-            created.append(backup)
-    except BaseException:
-        for now, before in reversed(undo):
-            with contextlib.suppress(OSError):
-                os.replace(now, before)
+        for path, backup in backups.items():
+            created.append(directory / backup)  # before the copy: half of one goes too
+            shutil.copy2(stage / "old" / path, directory / backup, follow_symlinks=False)
+    except BaseException as error:
+        stuck = _move_back(undo)
         for made in reversed(created):
             with contextlib.suppress(OSError):
-                made.rmdir() if made.is_dir() else made.unlink()
-        raise
-    finally:
+                made.rmdir() if made.is_dir() and not made.is_symlink() else made.unlink()
+        if stuck:
+            raise EmitError(
+                f"writing failed ({error}) and could not be undone for {', '.join(stuck)}",
+                where=str(directory),
+                hint=f"move your files back from {stage / 'old'}",
+            ) from error
         shutil.rmtree(stage, ignore_errors=True)
-    for path in removed:
-        _remove_empty_parents(directory, (directory / path).parent)
+        raise
+    shutil.rmtree(stage, ignore_errors=True)
+
+
+def _move_back(undo: list[tuple[Path, Path]]) -> list[str]:
+    """Undo the moves, the last first; returns the names of those that could not be undone."""
+    stuck = []
+    for now, before in reversed(undo):
+        try:
+            os.replace(now, before)
+        except OSError:
+            stuck.append(before.name)
+    return stuck
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -177,9 +225,10 @@ def _make_parents(folder: Path, created: list[Path]) -> None:
 
 
 def _remove_empty_parents(root: Path, folder: Path) -> None:
-    while folder != root and folder.is_dir() and not any(folder.iterdir()):
-        folder.rmdir()
-        folder = folder.parent
+    with contextlib.suppress(OSError):  # an empty folder left over harms nobody
+        while folder != root and folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+            folder = folder.parent
 
 
 @contextlib.contextmanager

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from scanlet.emit.generic_source import render_generic
+from scanlet.emit.naive_source import render_naive
 from scanlet.emit.templates import render
 from scanlet.errors import TargetError
 from scanlet.execution.samples import Sample
@@ -84,15 +85,16 @@ def run_on_core(
 
 
 def measure_on_core(
-    graph: Graph, plan: Plan, sample: Sample, *, fused: bool = True
+    graph: Graph, plan: Plan, sample: Sample, *, fused: bool = True, naive: bool = False
 ) -> dict[str, Any]:
     """Exact cost of one inference: instructions and memory, not cycles.
 
-    `ram_bytes` is everything: the library's static memory, input, output and stack.
+    `ram_bytes` is everything: the library's static memory, input, output and stack. `naive`
+    measures the transcription that the operator is compared with instead.
     """
     from scanlet.execution.emulation import measure
 
-    program = core_program(graph, plan, 1)
+    program = core_program(graph, plan, 1, naive=naive)
     result = measure(
         _core(plan.target),
         program.sources,
@@ -126,7 +128,7 @@ def measure_on_core(
     }
 
 
-def core_program(graph: Graph, plan: Plan, samples: int) -> CoreProgram:
+def core_program(graph: Graph, plan: Plan, samples: int, *, naive: bool = False) -> CoreProgram:
     """The generic library with a main that runs `samples` samples and counts the last."""
     sizes = tuple(tensor.size for tensor in graph.outputs)
     arguments, offset = [], 0
@@ -135,7 +137,7 @@ def core_program(graph: Graph, plan: Plan, samples: int) -> CoreProgram:
         arguments.append(f"(const {kind}*)(const void*)(in + {offset})")
         offset += tensor.nbytes
     arguments += [f"output{i}" for i in range(len(sizes))]
-    sources = render_generic(graph, plan, name=NAME)
+    sources = (render_naive if naive else render_generic)(graph, plan, name=NAME)
     sources["core_main.c"] = render(
         "generic/core_main.c.j2",
         {

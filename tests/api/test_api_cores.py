@@ -98,3 +98,22 @@ def test_bench_and_plan_on_the_command_line(compiled, tmp_path):
     assert ran.exit_code == 0, ran.output
     outputs = np.array(json.loads(ran.output)["outputs"][0])
     np.testing.assert_allclose(outputs, compiled.run(samples(2)), atol=3e-6)
+
+
+def test_the_naive_transcription_computes_the_same_and_costs_more(classifier, compiled):
+    from scanlet.execution.emulation import run_program
+    from scanlet.execution.on_core import core_program
+    from scanlet.planning.planner import choose_plan
+    from scanlet.targets import find
+
+    x = samples(1)
+    program = core_program(
+        compiled.graph, choose_plan(compiled.graph, find("cortex-m7")), 1, naive=True
+    )
+    result = run_program("cortex-m7", program.sources, input_bytes=x.tobytes())
+    with torch.no_grad():
+        expected = classifier(torch.from_numpy(x)).numpy()
+    np.testing.assert_allclose(np.frombuffer(result.output, "<f4"), expected[0], atol=3e-6)
+    ours, naive = (compiled.measure(x, on="cortex-m7", naive=flag) for flag in (False, True))
+    assert naive["instructions"] > ours["instructions"]
+    assert naive["ram_bytes"] > ours["ram_bytes"]

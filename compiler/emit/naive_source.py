@@ -1,0 +1,48 @@
+"""The network with naive C in place of SELECTIVE_SSM: what the benchmark compares with."""
+
+from __future__ import annotations
+
+from scanlet.emit.generic_source import Library
+from scanlet.emit.templates import render
+from scanlet.graph import Graph, Node
+from scanlet.planning.layer import LayerPlan
+from scanlet.planning.plan import Plan
+from scanlet.resources import resource_dir
+
+
+def render_naive(graph: Graph, plan: Plan, *, name: str) -> dict[str, str]:
+    """As `render_generic`, with every mixer as a direct transcription of its equations.
+
+    It keeps an array as long as the sequence for every intermediate and calls libm.
+    """
+    library = _NaiveLibrary(graph, plan, name)
+    files = library.render()
+    files[f"{name}_naive.h"] = "\n".join(
+        f"void {layer.name}_naive(const float* x, float* y, const float* const* w);"
+        for layer in plan.layers
+    )
+    for layer in plan.layers:
+        context = {"name": name, "layer": layer, "op": layer.op}
+        files[f"{layer.name}_naive.c"] = render("generic/naive.c.j2", context)
+    for folder in ("shell", "kernels"):
+        for path in sorted((resource_dir("tflm_ops") / folder).rglob("*.h")):
+            relative = path.relative_to(resource_dir("tflm_ops"))
+            files[str(relative)] = path.read_text("utf-8")
+    return files
+
+
+class _NaiveLibrary(Library):
+    def header(self) -> str:
+        return f"{self.name}_naive.h"
+
+    def run_layer(self, node: Node, layer: LayerPlan, out: str) -> list[str]:
+        named = layer.op.named(node.inputs)
+        weights = [
+            self.weight(tensor.name, tensor.data, "float32")
+            for tensor in named.values()
+            if tensor.data is not None
+        ]
+        index = len(self.layers)
+        self.layers.append({"name": f"{layer.name}_{index}", "weights": weights})
+        x = self.c_name(node.inputs[0])
+        return [f"{layer.name}_naive({x}, {out}, {layer.name}_{index}_weights);"]
