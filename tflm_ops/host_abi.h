@@ -69,7 +69,7 @@ TFLMRegistration RegisterOp(void* (*init)(TfLiteContext*, const char*, size_t),
 
 namespace scanlet_host {
 
-constexpr int32_t kCustomCode = 32;      // BuiltinOperator_CUSTOM of the schema
+constexpr int32_t kCustomCode = 32;       // BuiltinOperator_CUSTOM of the schema
 constexpr int32_t kLargestBuiltin = 512;  // beyond any builtin code
 constexpr unsigned kCapacity = 200;
 
@@ -87,7 +87,8 @@ inline bool Append(void* resolver_memory, const char* name,
   const tflite::micro::TFLMRegistration& first = resolver->registrations[0];
   if (resolver->count == 0 || resolver->count >= kCapacity || first.builtin_code < 0 ||
       first.builtin_code > kLargestBuiltin || first.invoke == nullptr) {
-    fprintf(stderr, "%s: this tflite-micro wheel has another resolver layout; install the pinned one\n",
+    fprintf(stderr,
+            "%s: this tflite-micro wheel has another resolver layout; install the pinned one\n",
             name);
     return false;
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// 2^x and e^x: exponent arithmetic and a short polynomial.
+// 2^x and e^x: exponent arithmetic, a table of 64 powers, and a polynomial of degree two.
 #ifndef SCANLET_KERNELS_EXP2_H_
 #define SCANLET_KERNELS_EXP2_H_
 
@@ -8,41 +8,53 @@
 #include "bits.h"
 #include "madd.h"
 
-// Adding 1.5 * 2^23 rounds to an integer (ties to even), which then sits in the low bits.
-#define SCANLET_ROUND 12582912.0f
+// Bits of 2^(i / 64), less i * 2^17: adding (64 n + i) * 2^17 gives the bits of 2^(n + i / 64).
+static const uint32_t scanlet_exp2_table[64] = {
+    0x3f800000u, 0x3f7f64d2u, 0x3f7ecd87u, 0x3f7e3a29u, 0x3f7daac3u, 0x3f7d1f62u, 0x3f7c980fu,
+    0x3f7c14d5u, 0x3f7b95c2u, 0x3f7b1adfu, 0x3f7aa43au, 0x3f7a31dcu, 0x3f79c3d3u, 0x3f795a2bu,
+    0x3f78f4f0u, 0x3f78942du, 0x3f7837f0u, 0x3f77e046u, 0x3f778d3au, 0x3f773edau, 0x3f76f532u,
+    0x3f76b051u, 0x3f767043u, 0x3f763516u, 0x3f75fed7u, 0x3f75cd94u, 0x3f75a15bu, 0x3f757a3au,
+    0x3f75583fu, 0x3f753b79u, 0x3f7523f6u, 0x3f7511c4u, 0x3f7504f3u, 0x3f74fd92u, 0x3f74fbafu,
+    0x3f74ff5bu, 0x3f7508a4u, 0x3f75179au, 0x3f752c4du, 0x3f7546cdu, 0x3f75672au, 0x3f758d75u,
+    0x3f75b9beu, 0x3f75ec15u, 0x3f76248cu, 0x3f766334u, 0x3f76a81eu, 0x3f76f35bu, 0x3f7744fdu,
+    0x3f779d16u, 0x3f77fbb8u, 0x3f7860f5u, 0x3f78ccdfu, 0x3f793f89u, 0x3f79b907u, 0x3f7a396au,
+    0x3f7ac0c7u, 0x3f7b4f30u, 0x3f7be4bau, 0x3f7c8177u, 0x3f7d257du, 0x3f7dd0dfu, 0x3f7e83b3u,
+    0x3f7f3e0cu,
+};
 
-// 2^x for x <= 127; below -126 the result stays 2^-126. Relative error 1.5e-7.
-// A NaN gives an arbitrary number: callers multiply the result with what held the NaN.
-SCANLET_INLINE float scanlet_exp2(const float x) {
-  const float clamped = x < -126.0f ? -126.0f : x;
-  const float shifted = clamped + SCANLET_ROUND;
-  const float f = clamped - (shifted - SCANLET_ROUND);  // in [-0.5, 0.5]
-  float p = 1.3264724e-03f;
-  p = SCANLET_MADD(9.671513e-03f, p, f);
-  p = SCANLET_MADD(5.5507336e-02f, p, f);
-  p = SCANLET_MADD(2.4022242e-01f, p, f);
-  p = SCANLET_MADD(6.93147e-01f, p, f);
-  p = SCANLET_MADD(1.0f, p, f);
-  return scanlet_from_bits(scanlet_bits(p) + (scanlet_bits(shifted) << 23));
+// Adding 1.5 * 2^17 rounds to a multiple of 1 / 64 (ties to even), whose number then sits in the
+// low bits.
+#define SCANLET_ROUND 196608.0f
+
+// 2^k for the k that `shifted` = SCANLET_ROUND + k holds.
+SCANLET_INLINE float scanlet_exp2_of(const float shifted) {
+  const uint32_t number = scanlet_bits(shifted);
+  return scanlet_from_bits(scanlet_exp2_table[number & 63u] + (number << 17));
 }
 
-// e^x for -87 <= x <= 88, clamped to that range. The argument is reduced in two parts (Cody and
-// Waite 1980), so the relative error stays at 1.2e-7 however large x is.
+// 2^x for x <= 127; below -126 the result stays 2^-126. Relative error 1.6e-7.
+// A NaN gives an arbitrary number: callers multiply the result with what held the NaN.
+SCANLET_INLINE float scanlet_exp2(const float x) {
+  const float clamped = SCANLET_MAX(x, -126.0f);
+  const float shifted = clamped + SCANLET_ROUND;
+  const float f = clamped - (shifted - SCANLET_ROUND);  // exact, in [-1 / 128, 1 / 128]
+  const float p = SCANLET_MADD(0.693149745f, 0.240227044f, f);
+  const float power = scanlet_exp2_of(shifted);
+  return SCANLET_MADD(power, power * f, p);
+}
+
+// e^x for -87 <= x <= 87, clamped to that range. The argument is reduced in two parts (Cody and
+// Waite 1980), so the relative error stays at 1.6e-7 however large x is.
 SCANLET_INLINE float scanlet_exp(const float x) {
-  const float low = x < -87.0f ? -87.0f : x;
-  const float clamped = low > 88.0f ? 88.0f : low;
+  const float low = SCANLET_MAX(x, -87.0f);
+  const float clamped = SCANLET_MIN(low, 87.0f);
   const float shifted = SCANLET_MADD(SCANLET_ROUND, clamped, 1.44269504f);
-  const float n = shifted - SCANLET_ROUND;
-  float r = SCANLET_MADD(clamped, n, -0.693359375f);  // exact: the factor has ten bits
-  r = SCANLET_MADD(r, n, 2.12194440e-4f);             // 0.693359375 - ln 2
-  float p = 1.38146e-03f;
-  p = SCANLET_MADD(8.368716e-03f, p, r);
-  p = SCANLET_MADD(4.166839e-02f, p, r);
-  p = SCANLET_MADD(1.6666521e-01f, p, r);
-  p = SCANLET_MADD(4.9999994e-01f, p, r);
-  const float square = r * r;
-  p = SCANLET_MADD(r, p, square) + 1.0f;
-  return scanlet_from_bits(scanlet_bits(p) + (scanlet_bits(shifted) << 23));
+  const float k = shifted - SCANLET_ROUND;
+  float r = SCANLET_MADD(clamped, k, -0.693359375f);  // exact: ten bits times fourteen
+  r = SCANLET_MADD(r, k, 2.12194440e-4f);             // 0.693359375 - ln 2
+  const float p = SCANLET_MADD(1.0000037f, 0.500001132f, r);
+  const float power = scanlet_exp2_of(shifted);
+  return SCANLET_MADD(power, power * r, p);
 }
 
 #endif  // SCANLET_KERNELS_EXP2_H_

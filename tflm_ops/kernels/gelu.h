@@ -7,10 +7,11 @@
 
 #include "exp2.h"
 #include "madd.h"
+#include "reciprocal.h"
 
 // exp(z^2) erfc(z) for z >= 0 as a polynomial in 1 / (1 + 0.4 z), relative error 2e-7.
 SCANLET_INLINE float scanlet_erfcx(const float z) {
-  const float t = 1.0f / SCANLET_MADD(1.0f, z, 0.4f);
+  const float t = scanlet_reciprocal(SCANLET_MADD(1.0f, z, 0.4f));
   float p = -3.0800413e-02f;
   p = SCANLET_MADD(2.0459874e-01f, p, t);
   p = SCANLET_MADD(-5.143913e-01f, p, t);
@@ -24,12 +25,14 @@ SCANLET_INLINE float scanlet_erfcx(const float z) {
   return p * t;
 }
 
-// Absolute error 2e-7 * max(1, |x|); the negative tail is a product, so it keeps its digits.
+// Absolute error 1e-7 * max(1, |x|); the negative tail is a product, so it keeps its digits. NaN
+// in, NaN out.
 SCANLET_INLINE float scanlet_gelu(const float x) {
   const float magnitude = x < 0.0f ? -x : x;
-  const float z = magnitude > 13.0f ? 9.2f : magnitude * 0.70710678f;
-  const float tail = 0.5f * magnitude * (scanlet_erfcx(z) * scanlet_exp(-z * z));
-  return (x > 0.0f ? x : 0.0f * x) - tail;
+  const float limited = SCANLET_MIN(magnitude, 13.0f);  // beyond, the tail is below 2^-126
+  const float z = limited * 0.70710678f;
+  const float tail = 0.5f * limited * (scanlet_erfcx(z) * scanlet_exp(-z * z));
+  return (x < 0.0f ? 0.0f : x) - tail;
 }
 
 SCANLET_INLINE void scanlet_gelu_array(const float* const x, float* const y, const int32_t count) {

@@ -15,6 +15,15 @@
 #define SCANLET_MADD(acc, a, b) ((acc) + (a) * (b))
 #endif
 
+// The larger and the smaller of x and a constant; a NaN in x may give either.
+#if defined(__ARM_FEATURE_NUMERIC_MAXMIN) || (defined(__ARM_ARCH_7EM__) && (__ARM_FP & 8))
+#define SCANLET_MAX(x, limit) __builtin_fmaxf((x), (limit))
+#define SCANLET_MIN(x, limit) __builtin_fminf((x), (limit))
+#else
+#define SCANLET_MAX(x, limit) ((x) < (limit) ? (limit) : (x))
+#define SCANLET_MIN(x, limit) ((x) > (limit) ? (limit) : (x))
+#endif
+
 #define SCANLET_PRAGMA(text) _Pragma(#text)
 #define SCANLET_UNROLL(count) SCANLET_PRAGMA(GCC unroll count)
 

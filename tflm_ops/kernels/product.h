@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "load_four.h"
 #include "madd.h"
 
 // The largest time tile.
@@ -13,6 +14,12 @@
 
 // Products along k that are added up before they join the total.
 #define SCANLET_CHUNK 32
+
+#define SCANLET_PRODUCT_STEP(t, value)              \
+  part[0][t] = SCANLET_MADD(part[0][t], w0, value); \
+  part[1][t] = SCANLET_MADD(part[1][t], w1, value); \
+  part[2][t] = SCANLET_MADD(part[2][t], w2, value); \
+  part[3][t] = SCANLET_MADD(part[3][t], w3, value)
 
 // Four outputs at a time: sum[lane][t] = bias[lane] + sum_k weight[k][lane] * x[k][t].
 //
@@ -39,20 +46,22 @@ SCANLET_INLINE void scanlet_product_block(const float* restrict weight, const fl
       for (int32_t t = 0; t < T; ++t) part[lane][t] = 0.0f;
     }
     for (int32_t k = 0; k < count; ++k) {
-      const float w0 = weight[0];
-      const float w1 = weight[1];
-      const float w2 = weight[2];
-      const float w3 = weight[3];
-      weight += 4;
-      SCANLET_UNROLL(8)
-      for (int32_t t = 0; t < T; ++t) {
-        const float value = x[(ptrdiff_t)t * x_t];
-        part[0][t] = SCANLET_MADD(part[0][t], w0, value);
-        part[1][t] = SCANLET_MADD(part[1][t], w1, value);
-        part[2][t] = SCANLET_MADD(part[2][t], w2, value);
-        part[3][t] = SCANLET_MADD(part[3][t], w3, value);
+      SCANLET_LOAD_FOUR("s0", "s1", "s2", "s3", w, weight);
+      if (T == 4 && x_t == 1) {
+        SCANLET_LOAD_FOUR("s4", "s5", "s6", "s7", v, x);
+        SCANLET_PRODUCT_STEP(0, v0);
+        SCANLET_PRODUCT_STEP(1, v1);
+        SCANLET_PRODUCT_STEP(2, v2);
+        SCANLET_PRODUCT_STEP(3, v3);
+        x += x_k - 4;
+      } else {
+        SCANLET_UNROLL(8)
+        for (int32_t t = 0; t < T; ++t) {
+          const float value = x[(ptrdiff_t)t * x_t];
+          SCANLET_PRODUCT_STEP(t, value);
+        }
+        x += x_k;
       }
-      x += x_k;
     }
     SCANLET_UNROLL(4)
     for (int32_t lane = 0; lane < 4; ++lane) {

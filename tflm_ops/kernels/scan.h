@@ -9,32 +9,56 @@
 #include "exp2.h"
 #include "madd.h"
 
-// Adding and subtracting 2^-102 leaves every state of at least 2^-78 as it is and turns what
-// falls below 2^-126 into zero, so no subnormal ever stays in the state: two additions instead of
-// a comparison. (Between the two a state is rounded to a multiple of 2^-125.)
+// Adding and subtracting 2^-102 leaves every state above 2^-77 as it is and turns what falls
+// below 2^-126 into zero, so no subnormal ever stays in the state: two additions instead of a
+// comparison. (Between the two a state is rounded to a multiple of 2^-125.)
 #define SCANLET_TINY 1.9721522630525295e-31f
 
-// h (N,) in and out; a (N,) = A * log2(e); b, c: row t at t * stride; delta (T,); u (T,)
-// in, y out: h = 2^(delta a) h + delta u b; y = c h + d u, n sequential. N is a literal.
-SCANLET_INLINE void scanlet_scan_channel(float* restrict const h, const float* restrict const a,
-                                         const float* restrict b, const float* restrict c,
-                                         const float* const delta, float* const u, const float d,
-                                         const int32_t N, const int32_t stride,
-                                         const int32_t steps) {
+// Steps that are scanned together, so that a state stays in a register from one to the next.
+#define SCANLET_SCAN_STEPS 4
+
+// `steps` (a literal) of the steps of scanlet_scan_channel.
+SCANLET_INLINE void scanlet_scan_steps(float* restrict const h, const float* restrict const a,
+                                       const float* restrict const b, const float* restrict const c,
+                                       const float* const delta, float* const u, const float d,
+                                       const int32_t N, const int32_t stride, const int32_t steps) {
+  float input[SCANLET_SCAN_STEPS];
+  float sum[SCANLET_SCAN_STEPS];
+  SCANLET_UNROLL(4)
   for (int32_t t = 0; t < steps; ++t) {
-    const float step = delta[t];
-    const float input = step * u[t];
-    float sum = d * u[t];
-    for (int32_t n = 0; n < N; ++n) {
-      const float decay = scanlet_exp2(step * a[n]);
-      const float driven = SCANLET_MADD(input * b[n], decay, h[n]);
-      const float state = (driven + SCANLET_TINY) - SCANLET_TINY;
-      h[n] = state;
-      sum = SCANLET_MADD(sum, state, c[n]);
+    input[t] = delta[t] * u[t];
+    sum[t] = d * u[t];
+  }
+  for (int32_t n = 0; n < N; ++n) {
+    const float rate = a[n];
+    float state = h[n];
+    SCANLET_UNROLL(4)
+    for (int32_t t = 0; t < steps; ++t) {
+      const float decay = scanlet_exp2(delta[t] * rate);
+      const float driven = SCANLET_MADD(input[t] * b[t * stride + n], decay, state);
+      state = (driven + SCANLET_TINY) - SCANLET_TINY;
+      sum[t] = SCANLET_MADD(sum[t], state, c[t * stride + n]);
     }
-    u[t] = sum;
-    b += stride;
-    c += stride;
+    h[n] = state;
+  }
+  SCANLET_UNROLL(4)
+  for (int32_t t = 0; t < steps; ++t) u[t] = sum[t];
+}
+
+// h (N,) in and out; a (N,) = A * log2(e); b, c: row t at t * stride; delta (T,); u (T,)
+// in, y out: h = 2^(delta a) h + delta u b; y = d u + c h, n sequential. N is a literal.
+SCANLET_INLINE void scanlet_scan_channel(float* restrict const h, const float* restrict const a,
+                                         const float* restrict const b,
+                                         const float* restrict const c, const float* const delta,
+                                         float* const u, const float d, const int32_t N,
+                                         const int32_t stride, const int32_t steps) {
+  int32_t t = 0;
+  for (; t + SCANLET_SCAN_STEPS <= steps; t += SCANLET_SCAN_STEPS) {
+    scanlet_scan_steps(h, a, b + t * stride, c + t * stride, delta + t, u + t, d, N, stride,
+                       SCANLET_SCAN_STEPS);
+  }
+  for (; t < steps; ++t) {
+    scanlet_scan_steps(h, a, b + t * stride, c + t * stride, delta + t, u + t, d, N, stride, 1);
   }
 }
 
