@@ -16,7 +16,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo test system-packages setup lint format typecheck clean
+.PHONY: demo test bench system-packages setup lint format typecheck clean
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/.demo-installed
@@ -26,10 +26,14 @@ demo: $(VENV)/.demo-installed
 test: system-packages $(VENV)/.test-installed
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(PYTEST_ARGS)
 
+# Instruction counts on emulated cores: the figures of README.md.
+bench: system-packages $(VENV)/.test-installed
+	@$(BIN)/python -m examples.benchmark.run -o build/bench.json
+
 setup: $(VENV)/.test-installed
 
 $(BIN)/python:
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; } # without python3-venv: half made
 
 # torch comes first, so that its wheel is the one asked for and not the one pip would prefer.
 $(VENV)/.torch-installed: | $(BIN)/python

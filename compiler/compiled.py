@@ -113,6 +113,7 @@ class Compiled:
         keep_plan: bool = False,
         fused: bool = True,
         naive: bool = False,
+        memory_limit: int | None = None,
     ) -> dict[str, Any]:
         """What one inference costs on an emulated core: exact counts, not cycles.
 
@@ -122,13 +123,14 @@ class Compiled:
         measured is the generic C library, not TFLM. `fused` False builds without fused
         multiply-adds, which gives the same bits on every scalar core. `naive` measures a direct
         transcription of the equations (arrays as long as the sequence, libm) for comparison.
+        `memory_limit` bounds the plan's RAM in bytes, everything counted.
         """
         from scanlet.execution.on_core import measure_on_core
 
         sample = (
             tuple(batch[:1] for batch in self._batches(inputs)) if inputs else self.golden.inputs[0]
         )
-        graph, plan = self._planned_for(on, keep_plan)
+        graph, plan = self._planned_for(on, keep_plan, memory_limit)
         return measure_on_core(graph, plan, sample, fused=fused, naive=naive)
 
     def run_raw(self, *inputs: Any) -> Any:
@@ -171,7 +173,9 @@ class Compiled:
             )
         return batches
 
-    def _planned_for(self, on: str, keep_plan: bool) -> tuple[Graph, Plan]:
+    def _planned_for(
+        self, on: str, keep_plan: bool, memory_limit: int | None = None
+    ) -> tuple[Graph, Plan]:
         """The graph, with the plan for a core (or this model's own, for that core)."""
         from scanlet.execution.on_core import core_target
         from scanlet.planning.planner import choose_plan
@@ -184,7 +188,7 @@ class Compiled:
             )
         target = core_target(on)
         tile = self.report["plan"]["tile"] if keep_plan else None
-        return self.graph, choose_plan(self.graph, target, tile=tile)
+        return self.graph, choose_plan(self.graph, target, tile=tile, memory_limit=memory_limit)
 
     # -- saving --------------------------------------------------------------------------------
     def save(

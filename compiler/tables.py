@@ -147,7 +147,7 @@ def print_measurements(name: str, results: Sequence[dict[str, Any]]) -> None:
         elif compared:
             numbers.append("")
         table.add_row(result["core"], str(result["tile"]), *numbers)
-    console = Console()
+    console = Console(width=max(Console().width, 110))  # numbers are not to be cut in a file
     console.print(table)
     console.print("Instructions, not cycles; sizes in bytes.")
     if compared:

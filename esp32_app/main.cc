@@ -51,7 +51,10 @@ void MeasureLatency(tflite::MicroInterpreter* interpreter, Profiler* profiler) {
   for (int run = 0; run < kLatencyRuns; ++run) {
     FillInputs(interpreter);  // again: tensors share memory, so an inference overwrites them
     const int64_t start = esp_timer_get_time();
-    if (interpreter->Invoke() != kTfLiteOk) return;
+    if (interpreter->Invoke() != kTfLiteOk) {
+      std::printf("latency: none, the inference failed\n");
+      return;
+    }
     const int64_t duration = esp_timer_get_time() - start;
     sum += duration;
     if (duration < shortest) shortest = duration;

@@ -53,13 +53,13 @@ size_t WinningClass(const TfLiteTensor* output) {
 }
 
 bool RunSample(tflite::MicroInterpreter* interpreter, size_t sample) {
-  if (interpreter->Reset() != kTfLiteOk) return false;
+  const bool reset = interpreter->Reset() == kTfLiteOk;
   for (size_t i = 0; i < config::kInputCount; ++i) {
     TfLiteTensor* const input = interpreter->input(i);
     std::memcpy(input->data.data, config::kGoldenInputs[sample * config::kInputCount + i],
                 input->bytes);
   }
-  const bool invoked = interpreter->Invoke() == kTfLiteOk;
+  const bool invoked = reset && interpreter->Invoke() == kTfLiteOk;
   Comparison total = {0.0f, invoked};
   for (size_t i = 0; i < config::kOutputCount && invoked; ++i) {
     const Comparison one = CompareTensor(interpreter->output(i),
@@ -82,6 +82,10 @@ bool RunSample(tflite::MicroInterpreter* interpreter, size_t sample) {
 }  // namespace
 
 bool RunSelfTest(tflite::MicroInterpreter* interpreter) {
+  if (config::kGoldenCount == 0) {
+    std::printf("self-test: none, no golden vectors are stored\n");
+    return false;
+  }
   size_t passed = 0;
   for (size_t sample = 0; sample < config::kGoldenCount; ++sample) {
     if (RunSample(interpreter, sample)) ++passed;

@@ -6,7 +6,8 @@
 #include "tensorflow/lite/micro/micro_interpreter.h"
 
 // Prints one line a sample, PASS or FAIL with the largest error, and a summary.
-// Returns whether all passed. The recurrent state is cleared before each sample and at the end.
+// Returns whether all passed (false if there are none). The recurrent state is cleared before each
+// sample and at the end.
 bool RunSelfTest(tflite::MicroInterpreter* interpreter);
 
 #endif  // SELF_TEST_H_

@@ -16,8 +16,9 @@ namespace micro {
 
 struct TfLiteContext;
 
-enum TfLiteStatus { kTfLiteOk = 0, kTfLiteError = 1 };
-enum TfLiteType { kTfLiteNoType = 0, kTfLiteFloat32 = 1 };
+// The interpreter uses values beyond these; with a fixed underlying type they are valid.
+enum TfLiteStatus : int32_t { kTfLiteOk = 0, kTfLiteError = 1 };
+enum TfLiteType : int32_t { kTfLiteNoType = 0, kTfLiteFloat32 = 1 };
 
 struct TfLiteIntArray {
   int size;

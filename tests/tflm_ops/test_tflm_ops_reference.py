@@ -126,7 +126,7 @@ def test_any_shape_matches_its_numpy_meaning(data: st.DataObject) -> None:
     norm = data.draw(st.sampled_from((None, "layer", "rms")))
     if norm is None:
         optional -= {"norm_weight", "norm_bias"}
-    options = {
+    options: dict[str, Any] = {
         "norm": norm,
         "norm_eps": 0.1,  # large: two features, almost alike, would cost digits
         "reverse": data.draw(st.booleans()),

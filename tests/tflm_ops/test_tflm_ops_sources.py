@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from operator_harness import STRICT, compile_files, make_plan, random_weights, render, write_files
 
+from scanlet.planning.layer import LayerPlan
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 EVERY_BIAS = ("input_bias", "norm_weight", "norm_bias", "in_proj_bias", "conv_bias")
 
@@ -18,7 +20,7 @@ EVERY_BIAS = ("input_bias", "norm_weight", "norm_bias", "in_proj_bias", "conv_bi
 @pytest.fixture(scope="module")
 def component() -> dict[str, str]:
     """Layers that take every branch of the template."""
-    plans = []
+    plans: list[LayerPlan] = []
     for optional, options in (
         (frozenset(), {"tile": 1}),
         (frozenset({"input_weight", "out_proj_bias", *EVERY_BIAS}), {"norm": "layer", "tile": 5}),

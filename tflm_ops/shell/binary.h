@@ -46,8 +46,7 @@ static inline float scanlet_binary_one(const scanlet_binary_kind kind, const flo
 
 // `kind` is a literal at every call, so the switch is decided at compile time.
 static inline void scanlet_binary(const scanlet_binary_kind kind, const float* first,
-                                  const float* second, float* y,
-                                  const scanlet_broadcast* const s) {
+                                  const float* second, float* y, const scanlet_broadcast* const s) {
   for (int32_t a = 0; a < s->extent[0]; ++a)
     for (int32_t b = 0; b < s->extent[1]; ++b)
       for (int32_t c = 0; c < s->extent[2]; ++c) {

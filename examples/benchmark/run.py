@@ -1,0 +1,124 @@
+"""Count what one inference costs on emulated cores: python -m examples.benchmark.run."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.table import Table
+from torch import nn
+
+import scanlet
+from scanlet.nn import MambaMixer
+
+CORES = ("cortex-m4", "cortex-m7", "cortex-m55", "xtensa-fpu", "rv32imc")
+#: Cores whose C library has what the naive transcription calls.
+NAIVE_CORES = ("cortex-m4", "cortex-m7", "cortex-m55")
+LENGTHS = (10, 100, 1000)
+#: Wide enough for the tables, also where the output is a file.
+console = Console(width=max(Console().width, 110))
+
+
+class MambaClassifier(nn.Module):
+    """Linear, one Mamba (64/128/16), mean over time, Linear."""
+
+    def __init__(self, features: int, classes: int) -> None:
+        super().__init__()
+        self.linear_in = nn.Linear(features, 64)
+        self.mamba = MambaMixer(64, d_state=16)
+        self.classifier = nn.Linear(64, classes)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.classifier(self.mamba(self.linear_in(x)).mean(dim=1))
+
+
+NETWORKS = {"HAR 10x57": (57, 6, 10), "KWS 100x40": (40, 10, 100)}
+
+
+def compile_network(name: str, length: int | None = None) -> scanlet.Compiled:
+    features, classes, default = NETWORKS[name]
+    torch.manual_seed(0)
+    model = MambaClassifier(features, classes).eval()
+    example = torch.randn(1, length or default, features)
+    return scanlet.compile(
+        model, example, target="generic", name="network", calibration_data=[example], progress=False
+    )
+
+
+def cost_by_core(name: str) -> list[dict[str, Any]]:
+    compiled = compile_network(name)
+    table = Table(title=f"{name}: one inference", title_justify="left")
+    table.add_column("core", no_wrap=True)
+    for column in ("T", "instructions", "loads", "stores", "code", "stack", "RAM", "naive C"):
+        table.add_column(column, justify="right", no_wrap=True)
+    rows = []
+    for core in CORES:
+        cost = compiled.measure(on=core)
+        naive = ""
+        if core in NAIVE_CORES:
+            cost["naive_instructions"] = compiled.measure(on=core, naive=True)["instructions"]
+            naive = f"x{cost['naive_instructions'] / cost['instructions']:.2f}"
+        keys = ("instructions", "loads", "stores", "text_bytes", "stack_bytes", "ram_bytes")
+        table.add_row(core, str(cost["tile"]), *(f"{cost[key]:,}" for key in keys), naive)
+        rows.append({"network": name, **cost})
+    console.print(table)
+    return rows
+
+
+def smallest_memory(name: str, limit: int) -> dict[str, Any]:
+    """The plan that fits `limit` bytes of RAM, everything counted, on a Cortex-M7."""
+    cost = compile_network(name).measure(on="cortex-m7", memory_limit=limit)
+    console.print(
+        f"{name} within {limit:,} bytes: {cost['ram_bytes']:,} bytes of RAM with time tiles of "
+        f"{cost['tile']} (input {cost['input_bytes']:,}, library {cost['static_bytes']:,}, "
+        f"output {cost['output_bytes']:,}, stack {cost['stack_bytes']:,})"
+    )
+    return {"network": name, "memory_limit": limit, **cost}
+
+
+def cost_by_length(name: str) -> list[dict[str, Any]]:
+    table = Table(title=f"{name.split()[0]} on cortex-m7 by length", title_justify="left")
+    columns = ("L", "instructions", "a step", "RAM", "of it input", "flatbuffer")
+    for column in columns:
+        table.add_column(column, justify="right", no_wrap=True)
+    rows = []
+    for length in LENGTHS:
+        compiled = compile_network(name, length)
+        cost = compiled.measure(on="cortex-m7")
+        table.add_row(
+            str(length),
+            f"{cost['instructions']:,}",
+            f"{cost['instructions'] / length:,.0f}",
+            f"{cost['ram_bytes']:,}",
+            f"{cost['input_bytes']:,}",
+            f"{len(compiled.tflite):,}",
+        )
+        rows.append({"network": name, "length": length, **cost})
+    console.print(table)
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m examples.benchmark.run", description="Cost of an inference on cores."
+    )
+    parser.add_argument("-o", "--output", type=Path, help="write all figures to this .json")
+    arguments = parser.parse_args()
+    figures: list[dict[str, Any]] = []
+    for name in NETWORKS:
+        figures += cost_by_core(name)
+    figures.append(smallest_memory("HAR 10x57", 16384))
+    figures.append(smallest_memory("KWS 100x40", 32768))
+    figures += cost_by_length("KWS 100x40")
+    console.print("Instructions, not cycles; sizes in bytes; fused multiply-adds where there are.")
+    if arguments.output is not None:
+        arguments.output.parent.mkdir(parents=True, exist_ok=True)
+        arguments.output.write_text(json.dumps(figures, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
