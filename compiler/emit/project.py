@@ -26,7 +26,7 @@ from scanlet.targets import Target
 from scanlet.version import __version__
 
 COMPONENT_DIR = "components/selective_ssm"
-#: esp-tflite-micro asks only for >=1.1.1 of it, and releases after this one are slower.
+#: esp-tflite-micro asks only for >=1.1.1; large slow-downs are reported for 1.2 (issues 26, 36).
 ESP_NN_VERSION = "1.1.2"
 #: Golden vectors take flash on the device: samples are left out of the firmware from here on.
 GOLDEN_FLASH_BYTES = 256 * 1024

@@ -51,7 +51,7 @@ TARGETS = (
         ram_bytes=320 * KIB,
         flash_bytes=3 * KIB * KIB,
         has_fpu=True,
-        tile=4,
+        tile=6,
         core="xtensa-fpu",
     ),
     Target(

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+// A device for the application on the host: an interpreter that answers a golden input with its
+// golden output, a clock, and a scheduler. FAKE_DEVICE in the environment says what goes wrong.
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <vector>
+
+#include "app_config.h"
+#include "esp_timer.h"
+#include "freertos/task.h"
+#include "tensorflow/lite/micro/kernels/kernel_util.h"
+#include "tensorflow/lite/micro/micro_context.h"
+#include "tensorflow/lite/micro/micro_interpreter.h"
+
+namespace {
+
+bool Mode(const char* mode) {
+  const char* const chosen = std::getenv("FAKE_DEVICE");
+  return chosen != nullptr && std::strcmp(chosen, mode) == 0;
+}
+
+struct Buffer {
+  std::vector<float> values;
+  TfLiteTensor tensor;
+};
+
+Buffer MakeBuffer(size_t bytes) {
+  Buffer buffer = {std::vector<float>(bytes / sizeof(float) + 1), {}};
+  buffer.tensor = {kTfLiteFloat32, {buffer.values.data()}, bytes};
+  return buffer;
+}
+
+std::vector<Buffer> MakeBuffers(const size_t* bytes, size_t count, size_t extra) {
+  std::vector<Buffer> buffers;
+  for (size_t i = 0; i < count; ++i) buffers.push_back(MakeBuffer(bytes[i] + extra));
+  for (Buffer& buffer : buffers) buffer.tensor.data.data = buffer.values.data();
+  return buffers;
+}
+
+std::vector<Buffer>& Inputs() {
+  static std::vector<Buffer> buffers =
+      MakeBuffers(config::kInputBytes, config::kInputCount, Mode("wrong-tensors") ? 4 : 0);
+  return buffers;
+}
+
+std::vector<Buffer>& Outputs() {
+  static std::vector<Buffer> buffers = MakeBuffers(config::kOutputBytes, config::kOutputCount, 0);
+  return buffers;
+}
+
+bool IsSample(size_t sample) {
+  for (size_t i = 0; i < config::kInputCount; ++i) {
+    const void* const golden = config::kGoldenInputs[sample * config::kInputCount + i];
+    if (std::memcmp(Inputs()[i].values.data(), golden, config::kInputBytes[i]) != 0) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+namespace tflite {
+
+uint32_t Model::version() const { return TFLITE_SCHEMA_VERSION; }
+const Model* GetModel(const void* buffer) { return static_cast<const Model*>(buffer); }
+
+MicroInterpreter::MicroInterpreter(const Model*, const MicroOpResolver&, uint8_t*, size_t,
+                                   MicroResourceVariables*, MicroProfilerInterface* profiler, bool)
+    : profiler_(profiler) {}
+
+TfLiteStatus MicroInterpreter::AllocateTensors() {
+  return Mode("no-memory") ? kTfLiteError : kTfLiteOk;
+}
+
+TfLiteStatus MicroInterpreter::Invoke() {
+  for (size_t i = 0; i < config::kOperatorCount; ++i) {
+    profiler_->EndEvent(profiler_->BeginEvent("FAKE"));
+  }
+  for (size_t i = 0; i < config::kOutputCount; ++i) {
+    std::vector<float>& values = Outputs()[i].values;
+    for (float& value : values) value = 0.0f;
+    for (size_t sample = 0; sample < config::kGoldenCount; ++sample) {
+      const void* const golden = config::kGoldenOutputs[sample * config::kOutputCount + i];
+      if (IsSample(sample)) std::memcpy(values.data(), golden, config::kOutputBytes[i]);
+    }
+    if (Mode("nan")) values[1] = NAN;
+    if (Mode("infinite")) values[0] = INFINITY;
+    if (Mode("off")) values[0] += 2.0f * config::kGoldenTolerance;
+  }
+  // Tensors share memory on a device: what an inference leaves of its input is anything.
+  for (Buffer& buffer : Inputs()) {
+    for (float& value : buffer.values) value = 77.0f;
+  }
+  return Mode("failing") ? kTfLiteError : kTfLiteOk;
+}
+
+TfLiteStatus MicroInterpreter::Reset() { return kTfLiteOk; }
+TfLiteTensor* MicroInterpreter::input(size_t index) { return &Inputs()[index].tensor; }
+TfLiteTensor* MicroInterpreter::output(size_t index) { return &Outputs()[index].tensor; }
+size_t MicroInterpreter::inputs_size() const { return config::kInputCount; }
+size_t MicroInterpreter::outputs_size() const { return config::kOutputCount; }
+size_t MicroInterpreter::arena_used_bytes() const { return 1234; }
+
+void* MicroContextAllocatePersistentBuffer(TfLiteContext*, size_t) { return nullptr; }
+TfLiteStatus MicroContextRequestScratchBufferInArena(TfLiteContext*, size_t, int*) {
+  return kTfLiteError;
+}
+void* MicroContextGetScratchBuffer(TfLiteContext*, int) { return nullptr; }
+void MicroContextReportOpError(TfLiteContext*, const char*, ...) {}
+
+namespace micro {
+
+TFLMRegistration RegisterOp(void* (*init)(TfLiteContext*, const char*, size_t),
+                            TfLiteStatus (*prepare)(TfLiteContext*, TfLiteNode*),
+                            TfLiteStatus (*invoke)(TfLiteContext*, TfLiteNode*),
+                            void (*)(TfLiteContext*, void*), void (*)(TfLiteContext*, void*)) {
+  return {init, prepare, invoke};
+}
+const TfLiteEvalTensor* GetEvalInput(const TfLiteContext*, const TfLiteNode*, int) {
+  return nullptr;
+}
+TfLiteEvalTensor* GetEvalOutput(const TfLiteContext*, const TfLiteNode*, int) { return nullptr; }
+
+}  // namespace micro
+}  // namespace tflite
+
+extern "C" int64_t esp_timer_get_time(void) {
+  static int64_t now = 0;
+  return now += 100;
+}
+
+// Ends the program where a device would go on for ever: parked, or without requests.
+extern "C" void vTaskDelay(TickType_t ticks) {
+  constexpr TickType_t kEnd = 5000;
+  static TickType_t now = 0;
+  now += ticks;
+  if (now < kEnd) return;
+  std::printf("[%u seconds passed]\n", static_cast<unsigned>(now / 100));
+  std::exit(0);
+}
+
+extern "C" void app_main(void);
+
+int main() { app_main(); }

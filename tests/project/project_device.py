@@ -1,0 +1,97 @@
+"""Builds a rendered project's application for the host, on the fake device, and talks to it."""
+
+from __future__ import annotations
+
+import os
+import struct
+import subprocess
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).parent
+STUBS = (HERE / "stubs", HERE / "stubs_idf_5_3")
+#: As ESP-IDF builds C++ of an application that keeps to the generated project's rules.
+CXX_FLAGS = (
+    *("-std=gnu++14", "-fno-exceptions", "-fno-rtti"),
+    *("-Wall", "-Wextra", "-Wshadow", "-Werror"),
+)
+SANITIZERS = ("-g", "-fsanitize=address,undefined", "-fno-sanitize-recover")
+MAGIC = b"SCN1"
+
+
+def run_compiler(command: Sequence[str | Path]) -> None:
+    done = subprocess.run([*map(str, command)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def write_files(files: Mapping[str, bytes], directory: Path) -> Path:
+    for path, content in files.items():
+        (directory / path).parent.mkdir(parents=True, exist_ok=True)
+        (directory / path).write_bytes(content)
+    return directory
+
+
+def includes(project: Path, stubs: Sequence[Path] = STUBS) -> list[str]:
+    folders = (project / "main", project / "model", project / "components" / "selective_ssm")
+    return [f"-I{folder}" for folder in (*folders, *stubs)]
+
+
+def build_application(project: Path, program: Path) -> Path:
+    """The whole application with the operator, on the fake device, with sanitizers."""
+    operator = project / "components" / "selective_ssm"
+    objects = []
+    for source in operator.glob("*.c"):
+        objects.append(program.with_suffix(".o"))
+        run_compiler(["gcc", "-std=c11", "-O1", "-c", source, "-o", objects[-1]])
+    sources = [
+        *(project / "main").glob("*.cc"),
+        *(project / "model").glob("*.cc"),
+        *operator.glob("*.cc"),
+        HERE / "fake_device.cc",
+    ]
+    flags = (*CXX_FLAGS, *SANITIZERS, *includes(project))
+    run_compiler(["g++", *flags, *sources, *objects, "-o", program, "-lm"])
+    return program
+
+
+def run_application(program: Path, fault: str = "", requests: bytes = b"") -> bytes:
+    """What the application prints until its 50 seconds are over."""
+    done = subprocess.run(
+        [str(program)],
+        input=requests,
+        capture_output=True,
+        env={**os.environ, "FAKE_DEVICE": fault},
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout
+
+
+def frame(kind: int, payload: bytes = b"", sequence: int = 0) -> bytes:
+    """A request as the generated README describes it."""
+    body = struct.pack("<BBHI", kind, sequence, 0, len(payload)) + payload
+    return MAGIC + body + struct.pack("<I", zlib.crc32(body))
+
+
+@dataclass(frozen=True)
+class Answer:
+    kind: int
+    sequence: int
+    payload: bytes
+
+
+def answers(output: bytes) -> list[Answer]:
+    """The frames of a device's output, text between them skipped."""
+    found = []
+    start = output.find(MAGIC)
+    while start >= 0:
+        kind, sequence, reserved, length = struct.unpack_from("<BBHI", output, start + 4)
+        end = start + 12 + length
+        assert reserved == 0
+        assert struct.unpack_from("<I", output, end)[0] == zlib.crc32(output[start + 4 : end])
+        found.append(Answer(kind, sequence, output[start + 12 : end]))
+        start = output.find(MAGIC, end + 4)
+    return found

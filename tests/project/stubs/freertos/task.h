@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef STUBS_FREERTOS_TASK_H_
+#define STUBS_FREERTOS_TASK_H_
+
+#include "freertos/FreeRTOS.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+void vTaskDelay(TickType_t ticks);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif  // STUBS_FREERTOS_TASK_H_

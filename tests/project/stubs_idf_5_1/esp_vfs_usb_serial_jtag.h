@@ -1,0 +1,2 @@
+// SPDX-License-Identifier: Apache-2.0
+// Only what registers the port in the file system; the application needs none of it.
