@@ -289,10 +289,11 @@ def run_layer(
     return np.concatenate(outputs), np.array(states)
 
 
-def run_function(function: str, x: np.ndarray) -> np.ndarray:
+def run_function(function: str, x: np.ndarray, flags: Sequence[str] = ()) -> np.ndarray:
     """The kernels' function `function` of each float32 in x, built with sanitizers."""
     files = {k: v for k, v in render([]).items() if k.startswith("kernels/")}
     files["main.c"] = FUNCTION_MAIN
-    command = ["gcc", *CHECKED, f"-DFUNCTION={function}", "main.c", "-o", "program"]
-    program = compile_files(files, command) / "program"
+    # libm: processors without a fused multiply-add call it for that.
+    command = ["gcc", *CHECKED, "-O1", f"-DFUNCTION={function}", *flags, "main.c"]
+    program = compile_files(files, [*command, "-o", "program", "-lm"]) / "program"
     return np.frombuffer(run_program(program, x.astype(np.float32).tobytes()), np.float32)

@@ -13,6 +13,8 @@ from operator_harness import make_plan, random_weights
 
 from scanlet.emit.custom_options import KIND_GELU, KIND_MAMBA1, decode, encode, encode_gelu
 from scanlet.errors import ModelFileError
+from scanlet.graph.operators import WEIGHT_ORDER
+from scanlet.graph.operators.selective_ssm import REQUIRED_WEIGHTS
 
 OPTIONAL = frozenset({"input_weight", "norm_weight", "conv_bias"})
 
@@ -53,6 +55,33 @@ def test_a_gelu_comes_back() -> None:
 )
 def test_every_option_changes_the_signature(options: dict[str, Any]) -> None:
     assert decode(make_block(**options)).signature != decode(make_block()).signature
+
+
+@pytest.mark.parametrize(
+    "shapes",
+    [
+        {"features": 6},
+        {"d_model": 8},
+        {"d_inner": 11},
+        {"d_state": 4},
+        {"dt_rank": 3},
+        {"d_conv": 3},
+        {"d_out": 8},
+    ],
+)
+def test_every_shape_changes_the_signature(shapes: dict[str, int]) -> None:
+    weights = random_weights(np.random.default_rng(0), OPTIONAL, **shapes)
+    assert decode(encode(make_plan(weights))).signature != decode(make_block()).signature
+
+
+def test_every_optional_weight_changes_the_signature() -> None:
+    optional = [name for name in WEIGHT_ORDER if name not in REQUIRED_WEIGHTS]
+    optional.remove("input_weight")  # input_bias needs it
+    signatures = {
+        decode(encode(make_plan(random_weights(np.random.default_rng(0), chosen)))).signature
+        for chosen in (frozenset({"input_weight", name}) for name in (*optional, "input_weight"))
+    }
+    assert len(signatures) == len(optional) + 1
 
 
 def test_tile_and_length_are_no_part_of_a_layer_s_identity() -> None:

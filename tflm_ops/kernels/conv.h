@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "madd.h"
+#include "mve.h"
 #include "silu.h"
 
 // x (T,) in and out; history (K - 1,): the last inputs, oldest first, updated by `steps` <= T
@@ -25,6 +26,19 @@ SCANLET_INLINE void scanlet_conv_silu(float* const x, float* const history,
   } else {
     for (int32_t k = 0; k < K - 1; ++k) history[k] = window[steps + k];
   }
+#if SCANLET_MVE
+  if (T % 4 == 0) {
+    for (int32_t t = 0; t < T; t += 4) {
+      float32x4_t sum = vdupq_n_f32(bias);
+      SCANLET_UNROLL(8)
+      for (int32_t k = 0; k < K; ++k) {
+        sum = vfmaq_n_f32(sum, vldrwq_f32(window + t + k), weight[k]);
+      }
+      vstrwq_f32(x + t, scanlet_mve_silu(sum));
+    }
+    return;
+  }
+#endif
   SCANLET_UNROLL(8)
   for (int32_t t = 0; t < T; ++t) {
     float sum = bias;

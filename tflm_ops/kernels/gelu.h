@@ -9,7 +9,7 @@
 #include "madd.h"
 #include "reciprocal.h"
 
-// exp(z^2) erfc(z) for z >= 0 as a polynomial in 1 / (1 + 0.4 z), relative error 2e-7.
+// exp(z^2) erfc(z) for z >= 0 as a polynomial in 1 / (1 + 0.4 z), relative error 5e-7.
 SCANLET_INLINE float scanlet_erfcx(const float z) {
   const float t = scanlet_reciprocal(SCANLET_MADD(1.0f, z, 0.4f));
   float p = -3.0800413e-02f;
@@ -25,11 +25,11 @@ SCANLET_INLINE float scanlet_erfcx(const float z) {
   return p * t;
 }
 
-// Absolute error 1e-7 * max(1, |x|); the negative tail is a product, so it keeps its digits. NaN
-// in, NaN out.
+// Absolute error 1e-7 * max(1, |x|). The negative tail is a product and no difference, so it keeps
+// a relative error of 2e-5 down to x = -13. NaN in, NaN out.
 SCANLET_INLINE float scanlet_gelu(const float x) {
   const float magnitude = x < 0.0f ? -x : x;
-  const float limited = SCANLET_MIN(magnitude, 13.0f);  // beyond, the tail is below 2^-126
+  const float limited = SCANLET_MIN(magnitude, 13.0f);  // beyond, the tail is below 1e-37
   const float z = limited * 0.70710678f;
   const float tail = 0.5f * limited * (scanlet_erfcx(z) * scanlet_exp(-z * z));
   return (x < 0.0f ? 0.0f : x) - tail;
