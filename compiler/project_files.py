@@ -12,6 +12,7 @@ import numpy as np
 
 from scanlet.compiled import Compiled, Golden
 from scanlet.errors import InputError, ModelFileError
+from scanlet.graph import Graph
 from scanlet.graph.serialization import graph_from_bytes, graph_to_bytes
 from scanlet.targets import find
 from scanlet.version import __version__
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 COMPONENT_DIR = "components/selective_ssm"
 GRAPH_FILE = "model/graph.scanlet"
+LIBRARY_DIR = "library"
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,8 @@ def save(compiled: Compiled, directory: Path, *, force: bool, component_only: bo
     files.update(_golden_files(compiled.golden))
     if compiled.graph is not None:
         files[GRAPH_FILE] = graph_to_bytes(compiled.graph)
+        if compiled.target.project == "library" and not component_only:
+            files.update(_library_files(compiled.graph, compiled))
     write_project(
         directory,
         files,
@@ -128,6 +132,15 @@ def _project_spec(compiled: Compiled) -> ProjectSpec:
         mode=compiled.mode,
         report=compiled.report,
     )
+
+
+def _library_files(graph: Graph, compiled: Compiled) -> dict[str, bytes]:
+    """The whole network as plain C, for firmware without TFLM."""
+    from scanlet.emit.generic_source import render_generic
+    from scanlet.planning.planner import choose_plan
+
+    sources = render_generic(graph, choose_plan(graph, compiled.target), name=compiled.name)
+    return {f"{LIBRARY_DIR}/{path}": text.encode() for path, text in sources.items()}
 
 
 def _golden_files(golden: Golden) -> dict[str, bytes]:

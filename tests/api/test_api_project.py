@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 
 import numpy as np
 import pytest
@@ -97,3 +98,36 @@ def test_two_models_run_side_by_side_in_one_process(compiled, classifier, tagger
     for _ in range(2):
         np.testing.assert_allclose(compiled.run(x), expected_x, atol=2e-6)
         np.testing.assert_allclose(other.run(y), expected_y, atol=2e-6)
+
+
+def test_the_generic_target_gives_a_library_that_compiles_by_itself(classifier, tmp_path):
+    compiled = scanlet.compile(
+        classifier, torch.zeros(1, 12, 5), target="generic", name="lib", progress=False
+    )
+    project = compiled.save(tmp_path / "p")
+    library = project / "library"
+    main = """
+    #include <stdio.h>
+    #include "lib_model.h"
+    static float x[LIB_INPUT_0_SIZE], y[LIB_OUTPUT_0_SIZE];
+    int main(void) {
+      if (fread(x, sizeof x, 1, stdin) != 1) return 2;
+      lib_init();
+      const int status = lib_run(x, y);
+      fwrite(y, sizeof y, 1, stdout);
+      return status;
+    }
+    """
+    (tmp_path / "main.c").write_text(main)
+    sources = [str(path) for path in library.glob("*.c")]
+    command = ["gcc", "-std=c11", "-O2", "-ffp-contract=off", f"-I{library}", *sources]
+    subprocess.run([*command, "main.c", "-o", "run"], cwd=tmp_path, check=True)
+    x = np.random.default_rng(9).standard_normal((1, 12, 5)).astype(np.float32)
+    done = subprocess.run(
+        ["./run"], cwd=tmp_path, input=x.tobytes(), capture_output=True, check=True
+    )
+    np.testing.assert_allclose(
+        np.frombuffer(done.stdout, np.float32), compiled.run(x)[0], rtol=1e-6, atol=1e-6
+    )
+    assert "lib_run(input, output)" in (project / "README.md").read_text()
+    assert not (project / "main").exists()
