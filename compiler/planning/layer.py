@@ -51,11 +51,6 @@ class LayerPlan:
     def state_bytes(self) -> int:
         return max((align(b.offset + b.nbytes) for b in self.state), default=0)
 
-    @property
-    def dbc_stride(self) -> int:
-        """Elements from one step's [dt; B; C] to the next."""
-        return pad(self.op.dt_rank + 2 * self.op.d_state)
-
 
 def pad(count: int) -> int:
     """Round up to whole lanes."""
@@ -120,8 +115,8 @@ def _scratch(
     if op.norm:
         want("n", d_model * column, NORM, SCAN, "normalized (d_model, T)")
     want("u", op.d_inner * column, X_PROJECTIONS, OUT, "conv and SiLU, then gated y (d_inner, T)")
-    dbc = pad(op.dt_rank + 2 * op.d_state)
-    want("dbc", dbc * column, X_PROJECTIONS, SCAN, "[dt; B; C] of each step (T, padded)")
+    rows = op.dt_rank + 2 * op.d_state
+    want("dbc", rows * column, X_PROJECTIONS, SCAN, "dt, then B and C by turns (rows, T)")
     if op.pooling:
         # A mean keeps a sum and its rounding error.
         width, shape = (2 * FLOAT, "2") if op.pooling == "mean" else (FLOAT, "")

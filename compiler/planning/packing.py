@@ -14,8 +14,11 @@ import numpy as np
 
 from scanlet.planning.layer import LANES, LayerPlan, pad
 
+#: How far the exponent of a decay goes without a clamp; 2^-126 is the smallest normal float.
+MOST_OCTAVES = 125.0
+
 #: Changes whenever a layout changes; part of a layer's signature.
-LAYOUT_VERSION = 1
+LAYOUT_VERSION = 2
 
 MATRICES = frozenset({"input_weight", "x_proj_weight", "dt_proj_weight", "out_proj_weight"})
 PADDED_VECTORS = frozenset({"input_bias", "dt_proj_bias", "out_proj_bias"})
@@ -32,7 +35,7 @@ class PackedWeight:
 def pack_layer(layer: LayerPlan, weights: dict[str, np.ndarray]) -> list[PackedWeight]:
     """Pack the weights of a layer (canonical shapes by name), in the order of the inputs."""
     return [
-        PackedWeight(name, np.ascontiguousarray(_pack(name, weights[name], layer), np.float32))
+        PackedWeight(name, np.ascontiguousarray(_pack(name, weights, layer), np.float32))
         for name in layer.op.weights
     ]
 
@@ -60,12 +63,15 @@ def packed_shapes(layer: LayerPlan) -> dict[str, tuple[int, ...]]:
         "conv_weight": (op.d_inner, op.d_conv),
         "conv_bias": (op.d_inner,),
         "A": (op.d_inner, op.d_state),
-        "D": (op.d_inner,),
+        "D": (op.d_inner, 2),
     }
     return {name: shapes[name] for name in op.weights}
 
 
-def _pack(name: str, data: np.ndarray, layer: LayerPlan) -> np.ndarray:
+def _pack(name: str, weights: dict[str, np.ndarray], layer: LayerPlan) -> np.ndarray:
+    data = weights[name]
+    if name == "x_proj_weight":
+        return _blocks(data[_x_proj_order(layer)])
     if name in MATRICES:
         return _blocks(data)
     if name in PADDED_VECTORS:
@@ -78,7 +84,22 @@ def _pack(name: str, data: np.ndarray, layer: LayerPlan) -> np.ndarray:
         return np.concatenate([_padded(x), _padded(z)])
     if name == "A":
         return np.asarray(data, np.float64) * math.log2(math.e)
+    if name == "D":
+        return np.stack([data, _largest_delta(weights["A"])], axis=1)
     return data
+
+
+def _x_proj_order(layer: LayerPlan) -> list[int]:
+    """Rows of x_proj: dt first, then those of B and C by turns."""
+    dt, states = layer.op.dt_rank, layer.op.d_state
+    by_turns = [dt + half * states + n for n in range(states) for half in (0, 1)]
+    return [*range(dt), *by_turns]
+
+
+def _largest_delta(rates: np.ndarray) -> np.ndarray:
+    """For each channel, the step up to which no 2^(delta * A') leaves the range of a float."""
+    steepest = np.abs(np.asarray(rates, np.float64)).max(axis=1) * math.log2(math.e)
+    return np.minimum(MOST_OCTAVES / np.maximum(steepest, 1e-30), 1e30)
 
 
 def _padded(data: np.ndarray) -> np.ndarray:

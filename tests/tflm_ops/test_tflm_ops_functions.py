@@ -137,11 +137,20 @@ def test_nan_stays_nan_whatever_its_bits(build: str, name: str) -> None:
     assert np.isnan(run_function(f"scanlet_{name}", bits.view(np.float32), BUILDS[build])).all()
 
 
-def test_the_table_of_powers_holds_the_nearest_floats() -> None:
-    """Where x is a multiple of 1 / 64 only the table speaks."""
-    x = (np.arange(-126 * 64, 127 * 64 + 1) / 64).astype(np.float32)
-    exact = np.exp2(x.astype(np.float64)).astype(np.float32)
-    np.testing.assert_array_equal(run_function("scanlet_exp2", x), exact)
+def test_the_table_of_powers_is_centred_and_whole_powers_are_exact() -> None:
+    """Where x is a multiple of 1 / 1024 only the table speaks, with its factor of 1 + 2e-8."""
+    x = np.arange(-126 * 1024, 127 * 1024 + 1, dtype=np.float32) / np.float32(1024)
+    y = run_function("scanlet_exp2", x)
+    expected = (np.exp2(x.astype(np.float64)) * (1 + 2e-8)).astype(np.float32)
+    np.testing.assert_array_equal(y, expected)
+    whole = x == np.round(x)
+    np.testing.assert_array_equal(y[whole], np.exp2(x[whole].astype(np.float64)))
+
+
+def test_powers_of_two_are_neither_too_large_nor_too_small_on_average() -> None:
+    x = np.random.default_rng(4).uniform(-20, 0, 200000).astype(np.float32)
+    error = run_function("scanlet_exp2", x) / np.exp2(x.astype(np.float64)) - 1
+    assert abs(error.mean()) < 4e-9
 
 
 @pytest.mark.parametrize(("name", "value"), [("exp", 1), ("silu", 0), ("gelu", 0)])

@@ -55,14 +55,14 @@ def test_stored_shapes_and_order_are_those_promised(
 def test_unpacked_weights_are_the_original_ones(d_inner: int) -> None:
     weights = random_weights(np.random.default_rng(1), EVERYTHING, d_inner=d_inner, d_out=5)
     packed = pack(weights)
-    for name in ("input_weight", "x_proj_weight", "dt_proj_weight", "out_proj_weight"):
+    for name in ("input_weight", "dt_proj_weight", "out_proj_weight"):
         np.testing.assert_array_equal(unpack(packed[name], len(weights[name])), weights[name])
     for name in ("input_bias", "dt_proj_bias", "out_proj_bias"):
         count = len(weights[name])
         assert len(packed[name]) % 4 == 0
         np.testing.assert_array_equal(packed[name][:count], weights[name])
         assert not packed[name][count:].any()
-    for name in ("norm_weight", "norm_bias", "conv_weight", "conv_bias", "D"):
+    for name in ("norm_weight", "norm_bias", "conv_weight", "conv_bias"):
         np.testing.assert_array_equal(packed[name], weights[name])
 
 
@@ -84,3 +84,26 @@ def test_a_turns_powers_of_e_into_powers_of_two() -> None:
     for delta in (0.01, 1.0, 7.0):
         exact = np.exp(delta * weights["A"].astype(np.float64))
         np.testing.assert_allclose(np.exp2(delta * packed.astype(np.float64)), exact, rtol=3e-6)
+
+
+@pytest.mark.parametrize(("dt_rank", "d_state"), [(1, 1), (3, 4), (4, 3)])
+def test_rows_of_b_and_c_follow_dt_by_turns(dt_rank: int, d_state: int) -> None:
+    weights = random_weights(np.random.default_rng(4), dt_rank=dt_rank, d_state=d_state)
+    dt, b, c = np.split(weights["x_proj_weight"], [dt_rank, dt_rank + d_state])
+    rows = unpack(pack(weights)["x_proj_weight"], dt_rank + 2 * d_state)
+    np.testing.assert_array_equal(rows[:dt_rank], dt)
+    np.testing.assert_array_equal(rows[dt_rank::2], b)
+    np.testing.assert_array_equal(rows[dt_rank + 1 :: 2], c)
+
+
+def test_d_goes_with_the_largest_step_that_needs_no_clamp() -> None:
+    weights = random_weights(np.random.default_rng(5))
+    weights["A"][1] = 0
+    weights["A"][2] = 1e-44
+    d, largest = pack(weights)["D"].T
+    np.testing.assert_array_equal(d, weights["D"])
+    assert np.isfinite(largest).all()
+    exponents = largest[:, None] * pack(weights)["A"].astype(np.float64)
+    steepest = np.abs(exponents).max(axis=1)
+    assert (steepest <= 125.001).all()
+    np.testing.assert_allclose(np.delete(steepest, [1, 2]), 125, rtol=1e-6)

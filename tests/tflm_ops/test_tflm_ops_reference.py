@@ -138,3 +138,12 @@ def test_any_shape_matches_its_numpy_meaning(data: st.DataObject) -> None:
     plan = make_plan(weights, tile=data.draw(st.integers(1, 8)), **options)
     for x, y in run_lengths(build_layers([plan]), 0, plan, weights):
         assert_matches(y, x, weights, plan.op)
+
+
+def test_the_mean_over_a_long_sequence_is_as_exact_as_over_a_short_one() -> None:
+    weights = random_weights(np.random.default_rng(0), d_inner=4, d_state=1, d_model=2, d_out=2)
+    weights["out_proj_weight"][:] = 0  # what is left is the mean of the residual stream
+    plan = make_plan(weights, pooling="mean", residual=True)
+    x = np.random.default_rng(1).uniform(1, 2, (20000, 2)).astype(np.float32)
+    y, _ = run_layer(build_layers([plan]), plan, weights, x)
+    np.testing.assert_allclose(y[0], x.mean(axis=0, dtype=np.float64), rtol=2 * EPS)

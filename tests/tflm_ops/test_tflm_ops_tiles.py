@@ -70,16 +70,14 @@ def test_every_tile_gives_the_bits_of_single_steps(
 
 
 def fading(features: int) -> np.ndarray:
-    """Ten random steps, then silence for long enough that states fall below 2^-126."""
+    """Ten random steps, then silence for long enough that states would fall below 2^-126."""
     x = np.zeros((260, features), np.float32)
     x[:10] = np.random.default_rng(1).standard_normal((10, features))
     return x
 
 
 @pytest.mark.parametrize("tile", TILES[1:])
-def test_every_tile_lets_the_state_fade_to_zero_alike(
-    by_tile: dict[int, Layers], tile: int
-) -> None:
+def test_every_tile_lets_the_state_fade_alike(by_tile: dict[int, Layers], tile: int) -> None:
     results = []
     for program, layers in (by_tile[1], by_tile[tile]):
         plan, weights = layers[0]
@@ -90,7 +88,7 @@ def test_every_tile_lets_the_state_fade_to_zero_alike(
 
 
 @pytest.mark.parametrize("tile", [1, 4])
-def test_a_fading_state_reaches_zero_without_a_subnormal(
+def test_a_fading_state_stays_above_the_subnormal_numbers(
     by_tile: dict[int, Layers], tile: int
 ) -> None:
     program, layers = by_tile[tile]
@@ -99,9 +97,21 @@ def test_a_fading_state_reaches_zero_without_a_subnormal(
     _, states = run_layer(program, plan, weights, x, chunks=[1] * len(x))
     h = np.abs(states[:, : plan.op.d_inner * plan.op.d_state])
     assert (h[9] > 0).all()
-    assert ((h > 0) & (h < 2.0**-120)).any(), "no state came near the smallest numbers"
-    assert (h[-1] == 0).any(), "no state faded to zero"
+    assert (h[-1] < 2.0**-90).any(), "no state faded"
     assert ((h == 0) | (h >= SMALLEST_NORMAL)).all()
+
+
+@pytest.mark.parametrize("tile", [1, 4, 8])
+def test_steps_so_long_that_decays_underflow_forget_the_past(tile: int) -> None:
+    """Some channels and some steps beyond what a 2^x without a clamp can hold."""
+    weights = random_weights(np.random.default_rng(7))
+    weights["dt_proj_bias"][::2] = 300
+    weights["dt_proj_weight"] *= 300
+    plan = make_plan(weights, tile=tile)
+    x = np.random.default_rng(8).standard_normal((40, plan.in_features)).astype(np.float32)
+    y, _ = run_layer(build_layers([plan]), plan, weights, x)
+    meaning = plan.op.evaluate(x[None], *(weights[name] for name in plan.op.weights))[0]
+    np.testing.assert_allclose(y, meaning, rtol=0, atol=2e-6 * np.abs(meaning).max())
 
 
 @pytest.mark.parametrize("level", ["-O1", "-O2", "-O3"])

@@ -23,18 +23,16 @@
 // 2^k for the k that shifted = SCANLET_ROUND + k holds.
 SCANLET_INLINE float32x4_t scanlet_mve_exp2_of(const float32x4_t shifted) {
   const uint32x4_t number = vreinterpretq_u32_f32(shifted);
-  const uint32x4_t entry = vandq_u32(number, vdupq_n_u32(63));
+  const uint32x4_t entry = vandq_u32(number, vdupq_n_u32(SCANLET_EXP2_MASK));
   const uint32x4_t power = vldrwq_gather_shifted_offset_u32(scanlet_exp2_table, entry);
-  return vreinterpretq_f32_u32(vaddq_u32(power, vshlq_n_u32(number, 17)));
+  return vreinterpretq_f32_u32(vaddq_u32(power, vshlq_n_u32(number, SCANLET_EXP2_SHIFT)));
 }
 
-SCANLET_INLINE float32x4_t scanlet_mve_exp2(const float32x4_t x) {
-  const float32x4_t clamped = vmaxnmq_f32(x, vdupq_n_f32(-126.0f));
-  const float32x4_t shifted = vaddq_n_f32(clamped, SCANLET_ROUND);
-  const float32x4_t f = vsubq_f32(clamped, vsubq_n_f32(shifted, SCANLET_ROUND));
-  const float32x4_t p = vfmasq_n_f32(f, vdupq_n_f32(0.240227044f), 0.693149745f);
+SCANLET_INLINE float32x4_t scanlet_mve_exp2_within(const float32x4_t x) {
+  const float32x4_t shifted = vaddq_n_f32(x, SCANLET_ROUND);
+  const float32x4_t f = vsubq_f32(x, vsubq_n_f32(shifted, SCANLET_ROUND));
   const float32x4_t power = scanlet_mve_exp2_of(shifted);
-  return vfmaq_f32(power, vmulq_f32(power, f), p);
+  return vfmaq_n_f32(power, vmulq_f32(power, f), SCANLET_LN2);
 }
 
 SCANLET_INLINE float32x4_t scanlet_mve_exp(const float32x4_t x) {
@@ -42,11 +40,10 @@ SCANLET_INLINE float32x4_t scanlet_mve_exp(const float32x4_t x) {
   const float32x4_t clamped = vminnmq_f32(low, vdupq_n_f32(87.0f));
   const float32x4_t shifted = vfmasq_n_f32(clamped, vdupq_n_f32(1.44269504f), SCANLET_ROUND);
   const float32x4_t k = vsubq_n_f32(shifted, SCANLET_ROUND);
-  float32x4_t r = vfmaq_n_f32(clamped, k, -0.693359375f);
-  r = vfmaq_n_f32(r, k, 2.12194440e-4f);
-  const float32x4_t p = vfmasq_n_f32(r, vdupq_n_f32(0.500001132f), 1.0000037f);
+  float32x4_t r = vfmaq_n_f32(clamped, k, -0.6953125f);
+  r = vfmaq_n_f32(r, k, 2.16531940e-3f);
   const float32x4_t power = scanlet_mve_exp2_of(shifted);
-  return vfmaq_f32(power, vmulq_f32(power, r), p);
+  return vfmaq_f32(power, power, r);
 }
 
 // x from 1 to 2^126: an integer estimate and three Newton steps; there is no vector division.

@@ -1,37 +1,51 @@
 // SPDX-License-Identifier: Apache-2.0
-// The recurrence of one channel with four states at a time.
+// The recurrence of four channels at a time, one in each lane.
 #ifndef SCANLET_KERNELS_MVE_SCAN_H_
 #define SCANLET_KERNELS_MVE_SCAN_H_
 
 #include <stdint.h>
 
 #include "mve.h"
+#include "scan_lift.h"
 
 #if SCANLET_MVE
 
-// As scanlet_scan_channel, for N a multiple of four; the sum over n has four lanes.
-SCANLET_INLINE void scanlet_mve_scan_channel(float* const h, const float* const a, const float* b,
-                                             const float* c, const float* const delta,
-                                             float* const u, const float d, const int32_t N,
-                                             const int32_t stride, const int32_t steps) {
-  for (int32_t t = 0; t < steps; ++t) {
-    const float step = delta[t];
-    const float input = step * u[t];
-    float32x4_t sum = vdupq_n_f32(0.0f);
-    SCANLET_UNROLL(4)
-    for (int32_t n = 0; n < N; n += 4) {
-      const float32x4_t decay = scanlet_mve_exp2(vmulq_n_f32(vldrwq_f32(a + n), step));
-      const float32x4_t driven = vmulq_n_f32(vldrwq_f32(b + n), input);
-      const float32x4_t state = vfmaq_f32(driven, decay, vldrwq_f32(h + n));
-      vstrwq_f32(h + n, state);
-      sum = vfmaq_f32(sum, state, vldrwq_f32(c + n));
-    }
-    const float low = vgetq_lane_f32(sum, 0) + vgetq_lane_f32(sum, 1);
-    const float high = vgetq_lane_f32(sum, 2) + vgetq_lane_f32(sum, 3);
-    u[t] = SCANLET_MADD(low + high, d, u[t]);
-    b += stride;
-    c += stride;
+// scanlet_scan for four channels and T = 4; does nothing and returns 0 if a delta is beyond its
+// limit. The sum over n is sequential, as in scan.h.
+static __attribute__((noinline, unused)) int32_t scanlet_mve_scan(
+    float* restrict h, const float* restrict a, const float* restrict bc, const float* const delta,
+    float* const u, const float* const d, const int32_t N, const int32_t steps) {
+  float32x4x4_t step = vld4q_f32(delta);  // val[t]: one lane a channel
+  const float32x4x2_t skip = vld2q_f32(d);
+  SCANLET_UNROLL(4)
+  for (int32_t t = 0; t < 4; ++t) {
+    // Steps that are not there leave the state as it is: 2^0 times it, plus zero.
+    if (t >= steps) step.val[t] = vdupq_n_f32(0.0f);
+    if (vcmpgtq_f32(step.val[t], skip.val[1])) return 0;
   }
+  const float32x4x4_t x = vld4q_f32(u);
+  float32x4x4_t input, sum;
+  SCANLET_UNROLL(4)
+  for (int32_t t = 0; t < 4; ++t) {
+    input.val[t] = vfmaq_f32(vdupq_n_f32(SCANLET_LIFT), step.val[t], x.val[t]);
+    if (t >= steps) input.val[t] = vdupq_n_f32(0.0f);
+    sum.val[t] = vmulq_f32(skip.val[0], x.val[t]);
+  }
+  const uint32x4_t lanes = vmulq_n_u32(vidupq_n_u32(0, 1), (uint32_t)N);
+  for (int32_t n = 0; n < N; ++n) {
+    const float32x4_t rate = vldrwq_gather_shifted_offset_f32(a + n, lanes);
+    float32x4_t state = vldrwq_gather_shifted_offset_f32(h + n, lanes);
+    SCANLET_UNROLL(4)
+    for (int32_t t = 0; t < 4; ++t) {
+      const float32x4_t decay = scanlet_mve_exp2_within(vmulq_f32(rate, step.val[t]));
+      state = vfmaq_f32(vmulq_n_f32(input.val[t], bc[t]), decay, state);
+      sum.val[t] = vfmaq_n_f32(sum.val[t], state, bc[4 + t]);
+    }
+    vstrwq_scatter_shifted_offset_f32(h + n, lanes, state);
+    bc += 8;
+  }
+  vst4q_f32(u, sum);
+  return 1;
 }
 
 #endif  // SCANLET_MVE

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "load_four.h"
+#include "arm_product.h"
 #include "madd.h"
 #include "mve_product.h"
 
@@ -24,135 +24,95 @@
 #define SCANLET_LANES 4
 #endif
 
-#define SCANLET_PRODUCT_STEP(t, value)              \
-  part[0][t] = SCANLET_MADD(part[0][t], w0, value); \
-  part[1][t] = SCANLET_MADD(part[1][t], w1, value); \
-  part[2][t] = SCANLET_MADD(part[2][t], w2, value); \
-  part[3][t] = SCANLET_MADD(part[3][t], w3, value)
-
-// Adds `count` products to part[lane][t], four lanes at once.
-SCANLET_INLINE void scanlet_product_four(const float* restrict weight, const float* restrict x,
-                                         const int32_t count, const int32_t T, const int32_t x_k,
-                                         const int32_t x_t, float part[4][SCANLET_MAX_T]) {
-  for (int32_t k = 0; k < count; ++k) {
-    SCANLET_LOAD_FOUR("s0", "s1", "s2", "s3", w, weight);
-    if (T == 4 && x_t == 1) {
-      SCANLET_LOAD_FOUR("s4", "s5", "s6", "s7", v, x);
-      SCANLET_PRODUCT_STEP(0, v0);
-      SCANLET_PRODUCT_STEP(1, v1);
-      SCANLET_PRODUCT_STEP(2, v2);
-      SCANLET_PRODUCT_STEP(3, v3);
-      x += x_k - 4;
-    } else {
-      SCANLET_UNROLL(8)
-      for (int32_t t = 0; t < T; ++t) {
-        const float value = x[(ptrdiff_t)t * x_t];
-        SCANLET_PRODUCT_STEP(t, value);
-      }
-      x += x_k;
-    }
+// `lanes` of the four outputs of a block, over `count` products from one chunk:
+// y[lane][t] = (bias[lane] or what is there) + sum_k weight[k][lane] * x[k][t]. Literal: lanes, T.
+SCANLET_INLINE void scanlet_product_lanes(const float* restrict weight, const float* restrict x,
+                                          const int32_t count, const int32_t T,
+                                          const float* const bias, float* restrict const y,
+                                          const int32_t first_chunk, const int32_t lanes) {
+  float part[4][SCANLET_MAX_T];
+  SCANLET_UNROLL(4)
+  for (int32_t lane = 0; lane < lanes; ++lane) {
+    SCANLET_UNROLL(8)
+    for (int32_t t = 0; t < T; ++t) part[lane][t] = -0.0f;  // adding to it changes no bit
   }
-}
-
-// The same for the two lanes from `weight` on.
-SCANLET_INLINE void scanlet_product_two(const float* restrict weight, const float* restrict x,
-                                        const int32_t count, const int32_t T, const int32_t x_k,
-                                        const int32_t x_t, float part[2][SCANLET_MAX_T]) {
   for (int32_t k = 0; k < count; ++k) {
-    const float w0 = weight[0];
-    const float w1 = weight[1];
-    weight += 4;
+    float w[4];
+    SCANLET_UNROLL(4)
+    for (int32_t lane = 0; lane < lanes; ++lane) w[lane] = weight[lane];
     SCANLET_UNROLL(8)
     for (int32_t t = 0; t < T; ++t) {
-      const float value = x[(ptrdiff_t)t * x_t];
-      part[0][t] = SCANLET_MADD(part[0][t], w0, value);
-      part[1][t] = SCANLET_MADD(part[1][t], w1, value);
+      const float value = x[t];
+      SCANLET_UNROLL(4)
+      for (int32_t lane = 0; lane < lanes; ++lane) {
+        part[lane][t] = SCANLET_MADD(part[lane][t], w[lane], value);
+      }
     }
-    x += x_k;
+    weight += 4;
+    x += T;
+  }
+  SCANLET_UNROLL(4)
+  for (int32_t lane = 0; lane < lanes; ++lane) {
+    SCANLET_UNROLL(8)
+    for (int32_t t = 0; t < T; ++t) {
+      float* const total = &y[(ptrdiff_t)lane * T + t];
+      if (!first_chunk) {
+        *total += part[lane][t];
+      } else {
+        *total = bias != NULL ? bias[lane] + part[lane][t] : part[lane][t];
+      }
+    }
   }
 }
 
-// Four outputs at a time: sum[lane][t] = bias[lane] + sum_k weight[k][lane] * x[k][t].
+// Four outputs at a time: y[lane][t] = bias[lane] + sum_k weight[k][lane] * x[k][t], bias or NULL.
 //
 // `weight` is one block of the packed layout (depth, 4), four lanes across outputs. The one order
 // of accumulation on every core: k in order within chunks of SCANLET_CHUNK, then the chunks in
-// order onto the bias, which rounds less than one long sum does. x has element k of step t at
-// k * x_k + t * x_t. T is a literal.
+// order onto the bias, which rounds less than one long sum does. x (depth, T), y (4, T) apart from
+// it. T is a literal.
 SCANLET_INLINE void scanlet_product_block(const float* restrict weight, const float* restrict x,
-                                          const int32_t depth, const int32_t T, const int32_t x_k,
-                                          const int32_t x_t, const float* const bias,
-                                          float sum[4][SCANLET_MAX_T]) {
-#if SCANLET_MVE
+                                          const int32_t depth, const int32_t T,
+                                          const float* const bias, float* restrict const y) {
+#if SCANLET_ARM
   if (T == 4) {
-    scanlet_mve_product_rows(weight, x, depth, x_k, x_t, SCANLET_CHUNK, bias, &sum[0][0],
-                             SCANLET_MAX_T);
+    scanlet_arm_product_block(weight, x, depth, SCANLET_CHUNK, bias, y);
+    return;
+  }
+#elif SCANLET_MVE
+  if (T == 4) {
+    scanlet_mve_product_block(weight, x, depth, SCANLET_CHUNK, bias, y);
     return;
   }
 #endif
-  SCANLET_UNROLL(4)
-  for (int32_t lane = 0; lane < 4; ++lane) {
-    SCANLET_UNROLL(8)
-    for (int32_t t = 0; t < T; ++t) sum[lane][t] = bias != NULL ? bias[lane] : 0.0f;
-  }
   for (int32_t start = 0; start < depth; start += SCANLET_CHUNK) {
     const int32_t left = depth - start;
     const int32_t count = left < SCANLET_CHUNK ? left : SCANLET_CHUNK;
     SCANLET_UNROLL(2)
-    for (int32_t first = 0; first < 4; first += SCANLET_LANES) {
-      float part[SCANLET_LANES][SCANLET_MAX_T];
-      SCANLET_UNROLL(4)
-      for (int32_t lane = 0; lane < SCANLET_LANES; ++lane) {
-        SCANLET_UNROLL(8)
-        for (int32_t t = 0; t < T; ++t) part[lane][t] = 0.0f;
-      }
-#if SCANLET_LANES == 4
-      scanlet_product_four(weight, x, count, T, x_k, x_t, part);
-#else
-      scanlet_product_two(weight + first, x, count, T, x_k, x_t, part);
-#endif
-      SCANLET_UNROLL(4)
-      for (int32_t lane = 0; lane < SCANLET_LANES; ++lane) {
-        SCANLET_UNROLL(8)
-        for (int32_t t = 0; t < T; ++t) sum[first + lane][t] += part[lane][t];
-      }
+    for (int32_t lane = 0; lane < 4; lane += SCANLET_LANES) {
+      scanlet_product_lanes(weight + lane, x, count, T, bias != NULL ? bias + lane : NULL,
+                            y + (ptrdiff_t)lane * T, start == 0, SCANLET_LANES);
     }
     weight += (ptrdiff_t)count * 4;
-    x += (ptrdiff_t)count * x_k;
+    x += (ptrdiff_t)count * T;
   }
 }
 
-// y[o][t] at o * y_o + t * y_t, for o < outputs; weight (ceil(outputs / 4), depth, 4), bias
+// y (outputs, T) = weight x + bias; weight (ceil(outputs / 4), depth, 4), x (depth, T), bias
 // (padded to a multiple of 4) or NULL. Lanes beyond `outputs` are computed and dropped.
 SCANLET_INLINE void scanlet_product(const float* weight, const float* const x, const float* bias,
-                                    float* const y, const int32_t outputs, const int32_t depth,
-                                    const int32_t T, const int32_t x_k, const int32_t x_t,
-                                    const int32_t y_o, const int32_t y_t) {
-  int32_t done = 0;
-#if SCANLET_MVE
-  if (T == 4) {
-    for (; outputs - done >= 4; done += 4) {
-      float* const rows = y + (ptrdiff_t)done * y_o;
-      const float* const offset = bias != NULL ? bias + done : NULL;
-      scanlet_mve_product_tile(weight, x, depth, x_k, x_t, SCANLET_CHUNK, offset, rows, y_o, y_t);
-      weight += (ptrdiff_t)depth * 4;
-    }
-    if (bias != NULL) bias += done;
-  }
-#endif
-  for (int32_t o = done; o < outputs; o += 4) {
-    float sum[4][SCANLET_MAX_T];
-    scanlet_product_block(weight, x, depth, T, x_k, x_t, bias, sum);
+                                    float* y, const int32_t outputs, const int32_t depth,
+                                    const int32_t T) {
+  for (int32_t o = 0; o < outputs - 3; o += 4) {
+    scanlet_product_block(weight, x, depth, T, bias, y);
     weight += (ptrdiff_t)depth * 4;
+    y += (ptrdiff_t)4 * T;
     if (bias != NULL) bias += 4;
-    SCANLET_UNROLL(4)
-    for (int32_t lane = 0; lane < 4; ++lane) {
-      if (o + lane < outputs) {
-        SCANLET_UNROLL(8)
-        for (int32_t t = 0; t < T; ++t) {
-          y[(ptrdiff_t)(o + lane) * y_o + (ptrdiff_t)t * y_t] = sum[lane][t];
-        }
-      }
-    }
+  }
+  if (outputs % 4 != 0) {
+    float rest[4 * SCANLET_MAX_T];
+    scanlet_product_block(weight, x, depth, T, bias, rest);
+    for (int32_t i = 0; i < outputs % 4 * T; ++i) y[i] = rest[i];
   }
 }
 

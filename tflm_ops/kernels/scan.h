@@ -1,51 +1,50 @@
 // SPDX-License-Identifier: Apache-2.0
-// The recurrence of one channel over the steps of a tile: decay, input and output in one pass.
+// The recurrence of four channels over the steps of a tile: decay, input and output in one pass.
 #ifndef SCANLET_KERNELS_SCAN_H_
 #define SCANLET_KERNELS_SCAN_H_
 
 #include <stddef.h>
 #include <stdint.h>
 
+#include "arm_scan.h"
+#include "bits.h"
 #include "exp2.h"
 #include "madd.h"
 #include "mve_scan.h"
-
-// Adding and subtracting 2^-102 leaves every state above 2^-77 as it is and turns what falls
-// below 2^-126 into zero, so no subnormal ever stays in the state: two additions instead of a
-// comparison. (Between the two a state is rounded to a multiple of 2^-125.)
-#define SCANLET_TINY 1.9721522630525295e-31f
+#include "scan_lift.h"
 
 // Steps that are scanned together, so that a state stays in a register from one to the next; as
 // many as the float registers hold (Xtensa has 16).
 #if defined(__XTENSA__)
 #define SCANLET_SCAN_STEPS 2
-#define SCANLET_SCAN static __attribute__((noinline, unused))
 #else
 #define SCANLET_SCAN_STEPS 4
-#define SCANLET_SCAN SCANLET_INLINE
 #endif
 
-// `steps` (a literal) of the steps of scanlet_scan_channel.
+// `steps` of the steps of one channel; see scanlet_scan. With `clamp` 0 no delta may be above the
+// channel's limit. T, N, steps and clamp are literals.
 SCANLET_INLINE void scanlet_scan_steps(float* restrict const h, const float* restrict const a,
-                                       const float* restrict const b, const float* restrict const c,
-                                       const float* const delta, float* const u, const float d,
-                                       const int32_t N, const int32_t stride, const int32_t steps) {
+                                       const float* restrict const bc, const float* const delta,
+                                       float* const u, const float d, const int32_t N,
+                                       const int32_t T, const int32_t steps, const int32_t clamp) {
   float input[SCANLET_SCAN_STEPS];
   float sum[SCANLET_SCAN_STEPS];
   SCANLET_UNROLL(4)
   for (int32_t t = 0; t < steps; ++t) {
-    input[t] = delta[t] * u[t];
+    input[t] = SCANLET_MADD(SCANLET_LIFT, delta[t], u[t]);
     sum[t] = d * u[t];
   }
   for (int32_t n = 0; n < N; ++n) {
+    const float* const b = bc + (ptrdiff_t)2 * n * T;
+    const float* const c = b + T;
     const float rate = a[n];
     float state = h[n];
     SCANLET_UNROLL(4)
     for (int32_t t = 0; t < steps; ++t) {
-      const float decay = scanlet_exp2(delta[t] * rate);
-      const float driven = SCANLET_MADD(input[t] * b[t * stride + n], decay, state);
-      state = (driven + SCANLET_TINY) - SCANLET_TINY;
-      sum[t] = SCANLET_MADD(sum[t], state, c[t * stride + n]);
+      const float x = delta[t] * rate;
+      const float decay = clamp ? scanlet_exp2(x) : scanlet_exp2_within(x);
+      state = SCANLET_MADD(input[t] * b[t], decay, state);
+      sum[t] = SCANLET_MADD(sum[t], state, c[t]);
     }
     h[n] = state;
   }
@@ -53,25 +52,54 @@ SCANLET_INLINE void scanlet_scan_steps(float* restrict const h, const float* res
   for (int32_t t = 0; t < steps; ++t) u[t] = sum[t];
 }
 
-// h (N,) in and out; a (N,) = A * log2(e); b, c: row t at t * stride; delta (T,); u (T,)
-// in, y out: h = 2^(delta a) h + delta u b; y = d u + c h, n sequential. N is a literal.
-SCANLET_SCAN void scanlet_scan_channel(float* restrict const h, const float* restrict const a,
-                                       const float* restrict const b, const float* restrict const c,
-                                       const float* const delta, float* const u, const float d,
-                                       const int32_t N, const int32_t stride, const int32_t steps) {
+// Whether the first `steps` of delta, none below zero, are at most `limit`; for NaN either.
+SCANLET_INLINE int32_t scanlet_scan_within(const float* const delta, const float limit,
+                                           const int32_t steps) {
+  int32_t within = 1;
+  const int32_t most = (int32_t)scanlet_bits(limit);
+  for (int32_t t = 0; t < steps; ++t) within &= (int32_t)scanlet_bits(delta[t]) <= most;
+  return within;
+}
+
+SCANLET_INLINE void scanlet_scan_channel(float* restrict const h, const float* restrict const a,
+                                         const float* restrict const bc, const float* const delta,
+                                         float* const u, const float* const d, const int32_t N,
+                                         const int32_t T, const int32_t steps) {
+  int32_t t = 0;
+  if (scanlet_scan_within(delta, d[1], steps)) {
+    for (; t + SCANLET_SCAN_STEPS <= steps; t += SCANLET_SCAN_STEPS) {
+      scanlet_scan_steps(h, a, bc + t, delta + t, u + t, d[0], N, T, SCANLET_SCAN_STEPS, 0);
+    }
+  }
+  for (; t < steps; ++t) scanlet_scan_steps(h, a, bc + t, delta + t, u + t, d[0], N, T, 1, 1);
+}
+
+// `channels` <= 4 channels and `steps` <= T steps: h = 2^(delta a) h + delta u b; y = d u + c h,
+// n sequential. h (channels, N) in and out; a (channels, N) = A * log2(e); bc (N, 2, T) = rows of
+// B, lifted, and C; delta (channels, T) >= 0; u (channels, T) in, y out; d (channels, 2) = D and
+// the largest delta for which no 2^(delta a) needs a clamp. delta and u are arbitrary afterwards
+// beyond `steps`. T and N are literals.
+SCANLET_INLINE void scanlet_scan(float* restrict const h, const float* restrict const a,
+                                 const float* restrict const bc, float* const delta, float* const u,
+                                 const float* const d, const int32_t channels, const int32_t N,
+                                 const int32_t T, const int32_t steps) {
 #if SCANLET_MVE
-  if (N % 4 == 0) {
-    scanlet_mve_scan_channel(h, a, b, c, delta, u, d, N, stride, steps);
-    return;
+  if (T == 4 && channels == 4) {
+    if (scanlet_mve_scan(h, a, bc, delta, u, d, N, steps)) return;
   }
 #endif
-  int32_t t = 0;
-  for (; t + SCANLET_SCAN_STEPS <= steps; t += SCANLET_SCAN_STEPS) {
-    scanlet_scan_steps(h, a, b + t * stride, c + t * stride, delta + t, u + t, d, N, stride,
-                       SCANLET_SCAN_STEPS);
-  }
-  for (; t < steps; ++t) {
-    scanlet_scan_steps(h, a, b + t * stride, c + t * stride, delta + t, u + t, d, N, stride, 1);
+  for (int32_t i = 0; i < channels; ++i) {
+    float* const states = h + (ptrdiff_t)i * N;
+    const float* const rates = a + (ptrdiff_t)i * N;
+    float* const step = delta + (ptrdiff_t)i * T;
+    float* const row = u + (ptrdiff_t)i * T;
+#if SCANLET_ARM
+    if (T == 4 && scanlet_scan_within(step, d[2 * i + 1], steps)) {
+      scanlet_arm_scan_channel(states, rates, bc, step, row, d[2 * i], N, steps);
+      continue;
+    }
+#endif
+    scanlet_scan_channel(states, rates, bc, step, row, d + 2 * i, N, T, steps);
   }
 }
 
