@@ -22,6 +22,12 @@
 #define SCANLET_ARM_MADD "vmla.f32 "
 #endif
 
+// All float registers, for the list of those that assembly changes.
+#define SCANLET_ARM_ALL_FLOATS                                                                   \
+  "s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11", "s12", "s13", "s14", \
+      "s15", "s16", "s17", "s18", "s19", "s20", "s21", "s22", "s23", "s24", "s25", "s26", "s27", \
+      "s28", "s29", "s30", "s31"
+
 // Assembly text of one instruction.
 #define SCANLET_OP(text) text "\n\t"
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Cortex-M: the recurrence of one channel over four steps, in assembly.
+// Cortex-M: the recurrence over four steps, in assembly.
 //
-// 14 instructions for each step of a state. All of a channel that belongs to a step (sums, inputs,
-// delta, B, C) stays in registers, and two numbers at a time move between float and integer
-// registers. The operations and their order are those of scan.h.
+// 14 instructions for each step of a state. All that belongs to a step (sum, input, delta, B, C)
+// stays in registers, and two numbers at a time move between float and integer registers. The
+// operations and their order are those of scan.h.
 #ifndef SCANLET_KERNELS_ARM_SCAN_H_
 #define SCANLET_KERNELS_ARM_SCAN_H_
 
@@ -15,83 +15,98 @@
 
 #if SCANLET_ARM
 
-// clang-format off: one instruction (or four alike) a line
+// clang-format off
+
 #define SCANLET_ARM_FOUR(op, a0, a1, a2, a3, x0, x1, x2, x3, y0, y1, y2, y3) \
-  SCANLET_OP(op " s" #a0 ", s" #x0 ", s" #y0) \
-  SCANLET_OP(op " s" #a1 ", s" #x1 ", s" #y1) \
-  SCANLET_OP(op " s" #a2 ", s" #x2 ", s" #y2) \
-  SCANLET_OP(op " s" #a3 ", s" #x3 ", s" #y3)
-// clang-format on
+  SCANLET_OP(op "s" #a0 ", s" #x0 ", s" #y0)                                 \
+  SCANLET_OP(op "s" #a1 ", s" #x1 ", s" #y1)                                 \
+  SCANLET_OP(op "s" #a2 ", s" #x2 ", s" #y2)                                 \
+  SCANLET_OP(op "s" #a3 ", s" #x3 ", s" #y3)
 
-// From the number k in r to the bits of 2^k: entry of the table, plus the number shifted.
-#define SCANLET_ARM_POWER(r, i)                      \
-  SCANLET_OP("ubfx " i ", " r ", #0, #10")           \
-  SCANLET_OP("ldr " i ", [%[table], " i ", lsl #2]") \
-  SCANLET_OP("add " r ", " i ", " r ", lsl #13")
+// From SCANLET_ROUND + k in s[a] and s[b] to 2^k.
+#define SCANLET_ARM_POWERS(a, b)                         \
+  SCANLET_OP("vmov %[i], %[j], s" #a ", s" #b)           \
+  SCANLET_OP("ubfx %[p], %[i], #0, #10")                 \
+  SCANLET_OP("ubfx %[q], %[j], #0, #10")                 \
+  SCANLET_OP("ldr %[p], [%[table], %[p], lsl #2]")       \
+  SCANLET_OP("ldr %[q], [%[table], %[q], lsl #2]")       \
+  SCANLET_OP("add %[i], %[p], %[i], lsl #13")            \
+  SCANLET_OP("add %[j], %[q], %[j], lsl #13")            \
+  SCANLET_OP("vmov s" #a ", s" #b ", %[i], %[j]")
 
-// One state over four steps. s0-s3 sums, s4-s7 inputs, s8-s11 delta, s12 the state, s13 its rate,
-// s14 ROUND, s15 ln 2; B in s24-s27, C in s28-s31; s16-s23 are free.
-// clang-format off: one instruction (or four alike) a line
-#define SCANLET_ARM_STATE \
-  SCANLET_ARM_FOUR("vmul.f32", 16, 17, 18, 19, 8, 9, 10, 11, 13, 13, 13, 13) \
-  SCANLET_ARM_FOUR("vadd.f32", 20, 21, 22, 23, 16, 17, 18, 19, 14, 14, 14, 14) \
-  SCANLET_OP("vmov r4, r5, s20, s21") \
-  SCANLET_OP("vmov r6, r8, s22, s23") \
-  SCANLET_ARM_FOUR("vsub.f32", 20, 21, 22, 23, 20, 21, 22, 23, 14, 14, 14, 14) \
-  SCANLET_ARM_POWER("r4", "r9") \
-  SCANLET_ARM_POWER("r5", "r10") \
-  SCANLET_ARM_FOUR("vsub.f32", 16, 17, 18, 19, 16, 17, 18, 19, 20, 21, 22, 23) \
-  SCANLET_ARM_POWER("r6", "r9") \
-  SCANLET_ARM_POWER("r8", "r10") \
-  SCANLET_OP("vmov s20, s21, r4, r5") \
-  SCANLET_OP("vmov s22, s23, r6, r8") \
-  SCANLET_ARM_FOUR("vmul.f32", 16, 17, 18, 19, 20, 21, 22, 23, 16, 17, 18, 19) \
-  SCANLET_OP("vldmia %[bc]!, {s24-s31}") \
-  SCANLET_ARM_FOUR(SCANLET_ARM_MADD, 20, 21, 22, 23, 16, 17, 18, 19, 15, 15, 15, 15) \
-  SCANLET_ARM_FOUR("vmul.f32", 24, 25, 26, 27, 4, 5, 6, 7, 24, 25, 26, 27) \
-  SCANLET_OP(SCANLET_ARM_MADD "s24, s20, s12") \
-  SCANLET_OP(SCANLET_ARM_MADD "s25, s21, s24") \
-  SCANLET_OP(SCANLET_ARM_MADD "s0, s24, s28") \
-  SCANLET_OP(SCANLET_ARM_MADD "s26, s22, s25") \
-  SCANLET_OP(SCANLET_ARM_MADD "s1, s25, s29") \
-  SCANLET_OP(SCANLET_ARM_MADD "s27, s23, s26") \
-  SCANLET_OP(SCANLET_ARM_MADD "s2, s26, s30") \
+// One state over four steps. s0-s3: sums; s4-s7: inputs; s8-s11: delta; s12: the state; s13: its
+// rate, then free. s24-s27: B, then input, then state; s28-s31: C.
+#define SCANLET_ARM_STATE                                                                     \
+  SCANLET_OP("vldmia %[a]!, {s13}")                                                           \
+  SCANLET_OP("vldr s12, [%[h]]")                                                              \
+  SCANLET_OP("vldmia %[bc]!, {s24-s31}")                                                      \
+  SCANLET_ARM_FOUR("vmul.f32 ", 16, 17, 18, 19, 8, 9, 10, 11, 13, 13, 13, 13)                 \
+  SCANLET_OP("vadd.f32 s20, s16, %[round]") SCANLET_OP("vadd.f32 s21, s17, %[round]")         \
+  SCANLET_OP("vadd.f32 s22, s18, %[round]") SCANLET_OP("vadd.f32 s23, s19, %[round]")         \
+  SCANLET_ARM_FOUR("vmul.f32 ", 24, 25, 26, 27, 4, 5, 6, 7, 24, 25, 26, 27)                   \
+  SCANLET_OP("vsub.f32 s13, s20, %[round]") SCANLET_OP("vsub.f32 s16, s16, s13")              \
+  SCANLET_OP("vsub.f32 s13, s21, %[round]") SCANLET_OP("vsub.f32 s17, s17, s13")              \
+  SCANLET_ARM_POWERS(20, 21)                                                                  \
+  SCANLET_OP("vsub.f32 s13, s22, %[round]") SCANLET_OP("vsub.f32 s18, s18, s13")              \
+  SCANLET_OP("vsub.f32 s13, s23, %[round]") SCANLET_OP("vsub.f32 s19, s19, s13")              \
+  SCANLET_ARM_POWERS(22, 23)                                                                  \
+  SCANLET_ARM_FOUR("vmul.f32 ", 16, 17, 18, 19, 20, 21, 22, 23, 16, 17, 18, 19)               \
+  SCANLET_OP(SCANLET_ARM_MADD "s20, s16, %[ln2]") SCANLET_OP(SCANLET_ARM_MADD "s21, s17, %[ln2]") \
+  SCANLET_OP(SCANLET_ARM_MADD "s22, s18, %[ln2]") SCANLET_OP(SCANLET_ARM_MADD "s23, s19, %[ln2]") \
+  SCANLET_OP(SCANLET_ARM_MADD "s24, s20, s12")                                                \
+  SCANLET_OP(SCANLET_ARM_MADD "s25, s21, s24") SCANLET_OP(SCANLET_ARM_MADD "s0, s24, s28")    \
+  SCANLET_OP(SCANLET_ARM_MADD "s26, s22, s25") SCANLET_OP(SCANLET_ARM_MADD "s1, s25, s29")    \
+  SCANLET_OP(SCANLET_ARM_MADD "s27, s23, s26") SCANLET_OP(SCANLET_ARM_MADD "s2, s26, s30")    \
+  SCANLET_OP("vstmia %[h]!, {s27}")                                                           \
   SCANLET_OP(SCANLET_ARM_MADD "s3, s27, s31")
+
+// One channel; all pointers but bc and lift end up at the next one. Of an odd number of states,
+// the first enters the loop in the middle.
+#define SCANLET_ARM_CHANNEL                                                    \
+  SCANLET_OP("vldmia %[delta]!, {s8-s11}")                                     \
+  SCANLET_OP("vldmia %[u], {s16-s19}")                                         \
+  SCANLET_OP("vldmia %[d]!, {s12-s13}")                                        \
+  SCANLET_OP("vldmia %[lift], {s4-s7}")                                        \
+  SCANLET_ARM_FOUR("vmul.f32 ", 0, 1, 2, 3, 12, 12, 12, 12, 16, 17, 18, 19)    \
+  SCANLET_ARM_FOUR(SCANLET_ARM_MADD, 4, 5, 6, 7, 8, 9, 10, 11, 16, 17, 18, 19) \
+  SCANLET_OP("lsls %[p], %[n], #31")                                           \
+  SCANLET_OP("bmi 2f")                                                         \
+  "1:\n\t"                                                                     \
+  SCANLET_ARM_STATE                                                            \
+  "2:\n\t"                                                                     \
+  SCANLET_ARM_STATE                                                            \
+  SCANLET_OP("subs %[n], #2")                                                  \
+  SCANLET_OP("bgt 1b")                                                         \
+  SCANLET_OP("vstmia %[u]!, {s0-s3}")
+
 // clang-format on
 
-// scanlet_scan_channel for T = 4 and every delta within the limit; arbitrary beyond `steps`.
-static __attribute__((noinline, unused)) void scanlet_arm_scan_channel(
-    float* h, const float* a, const float* bc, float* const delta, float* const u, const float d,
-    int32_t N, const int32_t steps) {
-  float block[12];  // sums, inputs, delta
-  for (int32_t t = 0; t < 4; ++t) {
-    // Steps that are not there leave the state as it is: 2^0 times it, plus zero.
-    const float step = t < steps ? delta[t] : 0.0f;
-    block[t] = d * u[t];
-    block[4 + t] = t < steps ? SCANLET_MADD(SCANLET_LIFT, step, u[t]) : 0.0f;
-    block[8 + t] = step;
+// scanlet_scan for T = 4 and every delta within its limit.
+static __attribute__((noinline, unused)) void scanlet_arm_scan(
+    float* h, const float* a, const float* const bc, float* delta, float* u, const float* d,
+    const int32_t channels, const int32_t N, const int32_t steps) {
+  static const float lifts[8] = {
+      SCANLET_LIFT, SCANLET_LIFT, SCANLET_LIFT, SCANLET_LIFT, 0, 0, 0, 0};
+  // Steps that are not there leave the state as it is: 2^0 times it, plus zero.
+  for (int32_t t = steps; t < 4; ++t) {
+    for (int32_t i = 0; i < channels; ++i) delta[4 * i + t] = 0.0f;
   }
-  const float constants[2] = {SCANLET_ROUND, SCANLET_LN2};
-  // clang-format off
-  __asm__ volatile(
-      SCANLET_OP("vldmia %[block], {s0-s11}")
-      SCANLET_OP("vldmia %[constants], {s14-s15}")
-      "1:\n\t"
-      SCANLET_OP("vldmia %[a]!, {s13}")
-      SCANLET_OP("vldr s12, [%[h]]")
-      SCANLET_ARM_STATE
-      SCANLET_OP("subs %[N], #1")
-      SCANLET_OP("vstmia %[h]!, {s27}")
-      SCANLET_OP("bne 1b")
-      SCANLET_OP("vstmia %[u], {s0-s3}")
-      : [h] "+r"(h), [a] "+r"(a), [bc] "+r"(bc), [N] "+r"(N)
-      : [block] "r"(block), [constants] "r"(constants), [u] "r"(u),
-        [table] "r"(scanlet_exp2_table)
-      : "cc", "memory", "r4", "r5", "r6", "r8", "r9", "r10",
-        "s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11", "s12", "s13",
-        "s14", "s15", "s16", "s17", "s18", "s19", "s20", "s21", "s22", "s23", "s24", "s25", "s26",
-        "s27", "s28", "s29", "s30", "s31");
-  // clang-format on
+  const float* const lift = lifts + 4 - steps;
+  const float round = SCANLET_ROUND;
+  const float ln2 = SCANLET_LN2;
+  for (int32_t i = 0; i < channels; ++i) {
+    const float* row = bc;
+    int32_t n = N;
+    uint32_t p, q, r, s;
+    __asm__ volatile(
+        SCANLET_ARM_CHANNEL
+        : [h] "+r"(h), [a] "+r"(a), [bc] "+r"(row), [delta] "+r"(delta), [u] "+r"(u), [d] "+r"(d),
+          [n] "+l"(n), [p] "=&l"(p), [q] "=&r"(q), [i] "=&r"(r), [j] "=&r"(s)
+        : [lift] "r"(lift), [table] "r"(scanlet_exp2_table), [round] "t"(round), [ln2] "t"(ln2)
+        : "cc", "memory", "s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11",
+          "s12", "s13", "s16", "s17", "s18", "s19", "s20", "s21", "s22", "s23", "s24", "s25", "s26",
+          "s27", "s28", "s29", "s30", "s31");
+  }
 }
 
 #endif  // SCANLET_ARM

@@ -76,7 +76,7 @@ SCANLET_INLINE void scanlet_product_block(const float* restrict weight, const fl
                                           const float* const bias, float* restrict const y) {
 #if SCANLET_ARM
   if (T == 4) {
-    scanlet_arm_product_block(weight, x, depth, SCANLET_CHUNK, bias, y);
+    scanlet_arm_product(weight, x, bias, y, 1, depth, SCANLET_CHUNK);
     return;
   }
 #elif SCANLET_MVE
@@ -103,7 +103,16 @@ SCANLET_INLINE void scanlet_product_block(const float* restrict weight, const fl
 SCANLET_INLINE void scanlet_product(const float* weight, const float* const x, const float* bias,
                                     float* y, const int32_t outputs, const int32_t depth,
                                     const int32_t T) {
-  for (int32_t o = 0; o < outputs - 3; o += 4) {
+  const int32_t blocks = outputs / 4;
+#if SCANLET_ARM
+  if (T == 4 && blocks > 0) {
+    scanlet_arm_product(weight, x, bias, y, blocks, depth, SCANLET_CHUNK);
+    weight += (ptrdiff_t)blocks * depth * 4;
+    y += (ptrdiff_t)blocks * 4 * T;
+    if (bias != NULL) bias += (ptrdiff_t)blocks * 4;
+  }
+#endif
+  for (int32_t i = 0; i < (SCANLET_ARM && T == 4 ? 0 : blocks); ++i) {
     scanlet_product_block(weight, x, depth, T, bias, y);
     weight += (ptrdiff_t)depth * 4;
     y += (ptrdiff_t)4 * T;

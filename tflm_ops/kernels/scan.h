@@ -88,18 +88,21 @@ SCANLET_INLINE void scanlet_scan(float* restrict const h, const float* restrict 
     if (scanlet_mve_scan(h, a, bc, delta, u, d, N, steps)) return;
   }
 #endif
-  for (int32_t i = 0; i < channels; ++i) {
-    float* const states = h + (ptrdiff_t)i * N;
-    const float* const rates = a + (ptrdiff_t)i * N;
-    float* const step = delta + (ptrdiff_t)i * T;
-    float* const row = u + (ptrdiff_t)i * T;
 #if SCANLET_ARM
-    if (T == 4 && scanlet_scan_within(step, d[2 * i + 1], steps)) {
-      scanlet_arm_scan_channel(states, rates, bc, step, row, d[2 * i], N, steps);
-      continue;
+  if (T == 4) {
+    int32_t within = 1;
+    for (int32_t i = 0; i < channels; ++i) {
+      within &= scanlet_scan_within(delta + (ptrdiff_t)i * T, d[2 * i + 1], T);
     }
+    if (within) {
+      scanlet_arm_scan(h, a, bc, delta, u, d, channels, N, steps);
+      return;
+    }
+  }
 #endif
-    scanlet_scan_channel(states, rates, bc, step, row, d + 2 * i, N, T, steps);
+  for (int32_t i = 0; i < channels; ++i) {
+    scanlet_scan_channel(h + (ptrdiff_t)i * N, a + (ptrdiff_t)i * N, bc, delta + (ptrdiff_t)i * T,
+                         u + (ptrdiff_t)i * T, d + 2 * i, N, T, steps);
   }
 }
 
