@@ -9,7 +9,8 @@
 
 // 2^-51 is added to each element of B and to each delta * u. Neither changes a number above 2^-27,
 // but their product, the input of a state, is no longer zero, so that a state fades to about
-// 2^-102 and not through the subnormal numbers: no work at all for each state.
+// 2^-102 and not through the subnormal numbers: no work at all for each state. (Only an input that
+// cancels a lift to the last bit, B = -2^-51 exactly, could still let one through.)
 #define SCANLET_LIFT 4.44089210e-16f
 
 // Lift the rows of B in bc (N, 2, T).
