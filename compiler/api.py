@@ -13,7 +13,9 @@ import numpy as np
 from scanlet.compiled import Compiled, Golden
 from scanlet.errors import InputError, MissingToolError, TargetError
 from scanlet.graph import Graph
-from scanlet.planning.plan import Plan, make_plan, smaller_tiles
+from scanlet.passes.extents import Extent
+from scanlet.planning.planner import STACK_BYTES, Choice, choices, first_fit
+from scanlet.planning.tflm_arena import MARGIN_BYTES, POINTERS_64, predict_arena, ram_parts
 from scanlet.progress import Progress
 from scanlet.targets import Target, find
 
@@ -51,7 +53,8 @@ def compile(
             the result is verified with; random ones when absent.
         mode: "sequence": each run starts from zero state; "stream": one run a chunk, the state
             is carried until `reset`.
-        memory_limit: bytes of RAM that the tensor arena may take; the time tile shrinks to fit.
+        memory_limit: bytes of RAM, everything counted (the tensor arena as the project reserves
+            it, and stack); fusion extent and time tile are chosen to fit.
         normalization: (mean, std) of the raw input's features, folded into the first layer: the
             compiled model then takes raw values.
         labels: class names, in the order of the outputs.
@@ -82,15 +85,16 @@ def compile(
             statistics = (_along_features(mean, capture.graph), _along_features(std, capture.graph))
             reference = _standardized(reference, *statistics)
         step("optimizing the graph")
-        legal = passes.run(graph, mode=mode)
-        names = _labels(labels, legal)
-        compiled = _fit(legal, chosen, mode, symbol, memory_limit, step)
-        compiled.labels = names
+        extents = passes.extents(graph, mode=mode)
+        names = _labels(labels, extents[0].graph)
+        compiled = _fit(extents, chosen, mode, symbol, memory_limit, step)
+        compiled.source, compiled.labels = graph, names
+        legal = compiled.extents[0].graph
         step("verifying against PyTorch")
         _verify(compiled, legal, reference, calibration_data, statistics, tolerance)
         from scanlet.emit.summary import summarize
 
-        compiled.report = summarize(compiled, legal, capture.mixers)
+        compiled.report = summarize(compiled, capture.mixers)
         if output_dir is not None:
             step("writing the project")
             compiled.save(output_dir)
@@ -104,13 +108,14 @@ def open(directory: str | Path) -> Compiled:
     return project_files.load(Path(directory))
 
 
-def build(graph: Graph, plan: Plan, *, mode: str, name: str) -> Compiled:
-    """Emit the flatbuffer and the operator's sources of a legal graph (no verification yet)."""
+def build(choice: Choice, *, mode: str, name: str) -> Compiled:
+    """Emit the flatbuffer and the operator's sources of a chosen plan (no verification yet)."""
     from scanlet.emit.flatbuffer import write_model
     from scanlet.emit.flatbuffer_reader import validate
     from scanlet.emit.operator_source import render_component
     from scanlet.graph.operators import Unary
 
+    graph, plan = choice.graph, choice.plan
     tflite = write_model(graph, plan.layers, description=f"scanlet: {name}")
     validate(tflite)
     uses_gelu = any(isinstance(n.op, Unary) and n.op.kind == "gelu" for n in graph.nodes)
@@ -129,38 +134,42 @@ def build(graph: Graph, plan: Plan, *, mode: str, name: str) -> Compiled:
         component=component,
         golden=Golden((), (), 0.0),
         report={},
-        graph=graph,
+        extents=(choice.extent,),
         plan=plan,
     )
 
 
 def _fit(
-    graph: Graph,
+    extents: Sequence[Extent],
     target: Target,
     mode: str,
     name: str,
     memory_limit: int | None,
     step: Callable[[str], None],
 ) -> Compiled:
-    """Build with the target's time tile, or the largest one that fits the memory."""
+    """Build the cheapest plan, by the cost model, whose tensor arena fits the memory."""
+    from scanlet.emit.flatbuffer import write_model
+    from scanlet.emit.flatbuffer_reader import read_model
+
     limit = min(memory_limit or target.ram_bytes, target.ram_bytes)
-    needed = 0
-    for tile in (target.tile, *smaller_tiles(target.tile)):
-        step(f"emitting the operator (time tiles of {tile})")
-        compiled = build(graph, make_plan(graph, target, tile=tile), mode=mode, name=name)
+
+    def predicted(choice: Choice) -> dict[str, int]:
+        model = read_model(write_model(choice.graph, choice.plan.layers))
+        return ram_parts(predict_arena(model, choice.plan.layers, POINTERS_64))
+
+    step("planning fusion and memory")
+    candidates = choices(extents, target)
+    while True:
+        choice = first_fit(candidates, predicted, limit)
+        step(f"emitting the operator (time tiles of {choice.plan.tile})")
+        compiled = build(choice, mode=mode, name=name)
         try:
-            needed = compiled.allocations.total
-        except MissingToolError:  # no interpreter here: nothing to measure against
-            return compiled
-        if needed <= limit:
+            fits = compiled.allocations.total + MARGIN_BYTES + STACK_BYTES <= limit
+        except MissingToolError:  # no interpreter here: the prediction has to do
+            fits = True
+        if fits or len(candidates) == 1:
             break
-    else:
-        raise TargetError(
-            f"the model needs {needed:,} bytes of tensor arena at the smallest plan, "
-            f"{limit:,} are allowed ({compiled.allocations.describe()})",
-            where=target.name,
-            hint="shorten the input, make the model smaller, or raise memory_limit=",
-        )
+        candidates = [other for other in candidates if other is not choice]
     if len(compiled.tflite) > target.flash_bytes:
         raise TargetError(
             f"the flatbuffer takes {len(compiled.tflite):,} bytes, "

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from scanlet.emit.flatbuffer_reader import ModelDescription, TensorDescription
     from scanlet.execution.host import Allocations, HostInterpreter
     from scanlet.execution.verification import Verification
+    from scanlet.passes import Extent
     from scanlet.planning.plan import Plan
+    from scanlet.planning.planner import Choice
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,8 @@ class Compiled:
     """The result of `scanlet.compile` or `scanlet.open`.
 
     `tflite` is the flatbuffer, `component` the C sources of the operator (path -> text), `report`
-    the nested dictionary that report.json holds.
+    the nested dictionary that report.json holds. `source` is the captured graph, `extents` the
+    legal graph that was chosen, with what is fused in it.
     """
 
     name: str
@@ -51,10 +54,16 @@ class Compiled:
     component: dict[str, str] = field(repr=False)
     golden: Golden = field(repr=False)
     report: dict[str, Any] = field(repr=False)
-    graph: Graph | None = field(default=None, repr=False)
+    source: Graph | None = field(default=None, repr=False)
+    extents: tuple[Extent, ...] = field(default=(), repr=False)
     plan: Plan | None = field(default=None, repr=False)
     verification: Verification | None = field(default=None, repr=False)
     warnings: list[str] = field(default_factory=list, repr=False)
+
+    @property
+    def graph(self) -> Graph | None:
+        """The legal graph that the flatbuffer holds."""
+        return self.extents[0].graph if self.extents else None
 
     # -- running -------------------------------------------------------------------------------
     @cached_property
@@ -99,12 +108,12 @@ class Compiled:
         """
         if on is None:
             return self.run_raw(*inputs)
-        from scanlet.execution.on_core import run_on_core
+        from scanlet.execution.on_core import core_target, run_on_core
 
         batches = self._batches(inputs)
         samples = [tuple(batch[i : i + 1] for batch in batches) for i in range(batches[0].shape[0])]
-        graph, plan = self._planned_for(on, keep_plan)
-        return _joined(run_on_core(graph, plan, samples))
+        choice = self.planned_for(core_target(on), keep_plan=keep_plan)
+        return _joined(run_on_core(choice.graph, choice.plan, samples))
 
     def measure(
         self,
@@ -113,6 +122,7 @@ class Compiled:
         keep_plan: bool = False,
         fused: bool = True,
         naive: bool = False,
+        tile: int | None = None,
         memory_limit: int | None = None,
     ) -> dict[str, Any]:
         """What one inference costs on an emulated core: exact counts, not cycles.
@@ -123,15 +133,18 @@ class Compiled:
         measured is the generic C library, not TFLM. `fused` False builds without fused
         multiply-adds, which gives the same bits on every scalar core. `naive` measures a direct
         transcription of the equations (arrays as long as the sequence, libm) for comparison.
-        `memory_limit` bounds the plan's RAM in bytes, everything counted.
+        `memory_limit` bounds the plan's RAM in bytes, everything counted; `tile` fixes the time
+        tile.
         """
-        from scanlet.execution.on_core import measure_on_core
+        from scanlet.execution.on_core import core_target, measure_on_core
 
         sample = (
             tuple(batch[:1] for batch in self._batches(inputs)) if inputs else self.golden.inputs[0]
         )
-        graph, plan = self._planned_for(on, keep_plan, memory_limit)
-        return measure_on_core(graph, plan, sample, fused=fused, naive=naive)
+        choice = self.planned_for(
+            core_target(on), keep_plan=keep_plan, tile=tile, memory_limit=memory_limit
+        )
+        return measure_on_core(choice.graph, choice.plan, sample, fused=fused, naive=naive)
 
     def run_raw(self, *inputs: Any) -> Any:
         """As `run`, exchanging the stored values: the same for float32 models."""
@@ -173,22 +186,30 @@ class Compiled:
             )
         return batches
 
-    def _planned_for(
-        self, on: str, keep_plan: bool, memory_limit: int | None = None
-    ) -> tuple[Graph, Plan]:
-        """The graph, with the plan for a core (or this model's own, for that core)."""
-        from scanlet.execution.on_core import core_target
+    def planned_for(
+        self,
+        on: Target,
+        *,
+        keep_plan: bool = False,
+        tile: int | None = None,
+        memory_limit: int | None = None,
+    ) -> Choice:
+        """The generic library's plan for a core or board: chosen again, or this model's own."""
+        from scanlet.passes import extents
         from scanlet.planning.planner import choose_plan
 
-        if self.graph is None:
+        if not self.extents:
             raise ModelFileError(
                 "the project holds no graph, so nothing can be built from it for a core",
                 where=self.name,
                 hint="compile the model again",
             )
-        target = core_target(on)
-        tile = self.report["plan"]["tile"] if keep_plan else None
-        return self.graph, choose_plan(self.graph, target, tile=tile, memory_limit=memory_limit)
+        candidates: Sequence[Extent] = self.extents
+        if keep_plan:
+            tile = self.report["plan"]["tile"]
+        elif self.source is not None:
+            candidates = extents(self.source, mode=self.mode)
+        return choose_plan(candidates, on, tile=tile, memory_limit=memory_limit)
 
     # -- saving --------------------------------------------------------------------------------
     def save(

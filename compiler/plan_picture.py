@@ -8,27 +8,29 @@ from rich.console import Console
 from rich.table import Table
 
 from scanlet.compiled import Compiled
-from scanlet.errors import ModelFileError
 from scanlet.passes.cost import multiplies_per_sequence, multiplies_per_step
 from scanlet.planning.generic import plan_memory
-from scanlet.planning.planner import choose_plan, memory_parts
+from scanlet.planning.planner import memory_parts
+from scanlet.planning.tflm_arena import predict_arena
 
 WIDTH = 48  # characters that the arena is drawn in
 
 
 def plan_content(compiled: Compiled) -> dict[str, Any]:
     """The plan of the generic library for the project's target, as plain data."""
-    if compiled.graph is None:
-        raise ModelFileError("the project holds no graph", where=compiled.name)
-    plan = choose_plan(compiled.graph, compiled.target)
-    memory = plan_memory(compiled.graph, plan)
+    choice = compiled.planned_for(compiled.target, keep_plan=True)
+    graph, plan = choice.graph, choice.plan
+    memory = plan_memory(graph, plan)
+    arena = predict_arena(compiled.description, plan.layers)
     return {
         "target": plan.target.name,
         "tile": plan.tile,
-        "memory": memory_parts(compiled.graph, plan),
+        "instructions": choice.instructions,
+        "tflm_arena": {"tensors and scratch": arena.head, "interpreter and state": arena.tail},
+        "memory": memory_parts(graph, plan),
         "multiply_accumulates": {
-            "per_step": multiplies_per_step(compiled.graph),
-            "per_inference": sum(multiplies_per_sequence(compiled.graph).values()),
+            "per_step": multiplies_per_step(graph),
+            "per_inference": sum(multiplies_per_sequence(graph).values()),
         },
         "layers": [
             {
@@ -48,7 +50,7 @@ def plan_content(compiled: Compiled) -> dict[str, Any]:
             }
             for layer in plan.layers
         ],
-        "schedule": [type(node.op).__name__ for node in compiled.graph.nodes],
+        "schedule": [type(node.op).__name__ for node in graph.nodes],
         "arena": [
             {
                 "name": buffer.name,
@@ -71,18 +73,24 @@ def print_plan(content: dict[str, Any]) -> None:
         f"multiply-accumulates: {counts['per_step']:,} a step, "
         f"{counts['per_inference']:,} an inference"
     )
+    console.print(f"expected on this core: {content['instructions'] / 1e6:.2f} M instructions")
     for layer in content["layers"]:
         fused = ", ".join(layer["fused"]) or "nothing"
         console.print(
             f"{layer['name']}: fused {fused}; scratch {layer['scratch_bytes']:,} bytes, "
             f"state {layer['state_bytes']:,} bytes"
         )
-    memory = Table("memory", "bytes")
+    memory = Table("memory of the generic library", "bytes")
     memory.columns[1].justify = "right"
     for name, nbytes in content["memory"].items():
         memory.add_row(name, f"{nbytes:,}")
     memory.add_row("in all", f"{sum(content['memory'].values()):,}")
     console.print(memory)
+    arena = content["tflm_arena"]
+    console.print(
+        f"as a TFLM model: a tensor arena of {sum(arena.values()):,} bytes on a 32-bit core "
+        f"({', '.join(f'{name} {nbytes:,}' for name, nbytes in arena.items())})"
+    )
     letters = {b["name"]: chr(ord("a") + i % 26) for i, b in enumerate(content["arena"])}
     for step, name in enumerate(content["schedule"]):
         print(f"{step:3d} {_bar(content, step, letters)} {name}")

@@ -12,8 +12,8 @@ import numpy as np
 
 from scanlet.compiled import Compiled, Golden
 from scanlet.errors import InputError, ModelFileError
-from scanlet.graph import Graph
 from scanlet.graph.serialization import graph_from_bytes, graph_to_bytes
+from scanlet.passes import Extent, Fusion, run
 from scanlet.targets import find
 from scanlet.version import __version__
 
@@ -42,10 +42,10 @@ def save(compiled: Compiled, directory: Path, *, force: bool, component_only: bo
 
     files = render_project(_project_spec(compiled), component_only=component_only)
     files.update(_golden_files(compiled.golden))
-    if compiled.graph is not None:
-        files[GRAPH_FILE] = graph_to_bytes(compiled.graph)
+    if compiled.source is not None:
+        files[GRAPH_FILE] = graph_to_bytes(compiled.source)
         if compiled.target.project == "library" and not component_only:
-            files.update(_library_files(compiled.graph, compiled))
+            files.update(_library_files(compiled))
     write_project(
         directory,
         files,
@@ -70,7 +70,9 @@ def load(directory: Path) -> Compiled:
         for path in sorted((directory / COMPONENT_DIR).rglob("*"))
         if path.suffix in (".c", ".h", ".cc")
     }
+    source = graph_from_bytes(_read(directory / GRAPH_FILE))
     try:
+        fusion = Fusion(**report["plan"]["fusion"])
         return Compiled(
             name=report["model"]["name"],
             target=find(report["target"]["name"]),
@@ -81,7 +83,8 @@ def load(directory: Path) -> Compiled:
             component=component,
             golden=_read_golden(directory, report["golden"]),
             report=report,
-            graph=graph_from_bytes(_read(directory / GRAPH_FILE)),
+            source=source,
+            extents=(Extent(fusion, run(source, mode=report["mode"], fusion=fusion)),),
         )
     except (KeyError, TypeError) as error:
         raise ModelFileError(
@@ -134,12 +137,12 @@ def _project_spec(compiled: Compiled) -> ProjectSpec:
     )
 
 
-def _library_files(graph: Graph, compiled: Compiled) -> dict[str, bytes]:
+def _library_files(compiled: Compiled) -> dict[str, bytes]:
     """The whole network as plain C, for firmware without TFLM."""
     from scanlet.emit.generic_source import render_generic
-    from scanlet.planning.planner import choose_plan
 
-    sources = render_generic(graph, choose_plan(graph, compiled.target), name=compiled.name)
+    choice = compiled.planned_for(compiled.target, keep_plan=True)
+    sources = render_generic(choice.graph, choice.plan, name=compiled.name)
     return {f"{LIBRARY_DIR}/{path}": text.encode() for path, text in sources.items()}
 
 

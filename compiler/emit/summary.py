@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from scanlet.compiled import Compiled
 from scanlet.errors import MissingToolError
-from scanlet.graph import Graph
 from scanlet.passes.cost import multiplies_per_sequence
 from scanlet.planning.layer import LayerPlan
+from scanlet.planning.memory import align, place
+from scanlet.planning.plan import Plan
+from scanlet.planning.tflm_arena import (
+    MARGIN_BYTES,
+    POINTERS_32,
+    POINTERS_64,
+    predict_arena,
+    tensor_lifetimes,
+)
 from scanlet.version import __version__
 
-#: What a device's arena gets beyond the host's recorded need: esp-nn's kernels request scratch
-#: that the reference kernels do not, at most this much for the operators that we emit in float32.
-ARENA_MARGIN_BYTES = 2048
 
-
-def summarize(compiled: Compiled, graph: Graph, mixers: Sequence[Any]) -> dict[str, Any]:
+def summarize(compiled: Compiled, mixers: Sequence[Any]) -> dict[str, Any]:
     """The report of a verified model, with the keys that `scanlet.emit.report` documents."""
+    graph, plan = compiled.graph, compiled.plan
+    assert graph is not None, "summarize needs the graph and the plan"
+    assert plan is not None, "summarize needs the graph and the plan"
     description = compiled.description
     macs = multiplies_per_sequence(graph)
     verification = compiled.verification
@@ -54,9 +62,9 @@ def summarize(compiled: Compiled, graph: Graph, mixers: Sequence[Any]) -> dict[s
             "flatbuffer_bytes": len(compiled.tflite),
             "weights_bytes": sum(t.nbytes for t in description.tensors if t.constant),
         },
-        "arena": _arena(compiled),
-        "plan": {"tile": compiled.plan.tile if compiled.plan else compiled.target.tile},
-        "layers": [_layer(layer) for layer in (compiled.plan.layers if compiled.plan else ())],
+        "arena": _arena(compiled, plan),
+        "plan": {"tile": plan.tile, "fusion": asdict(compiled.extents[0].fusion)},
+        "layers": [_layer(layer) for layer in plan.layers],
         "mixers": [
             {"path": mixer.path, "dialect": mixer.dialect, "deviation": mixer.deviation}
             for mixer in mixers
@@ -79,38 +87,32 @@ def summarize(compiled: Compiled, graph: Graph, mixers: Sequence[Any]) -> dict[s
     }
 
 
-def _arena(compiled: Compiled) -> dict[str, Any]:
-    """Recorded allocations; where no interpreter runs, a bound from the tensors and the plan."""
+def _arena(compiled: Compiled, plan: Plan) -> dict[str, Any]:
+    """Recorded allocations, or predicted ones where no interpreter runs; predicted device use."""
+    device = predict_arena(compiled.description, plan.layers, POINTERS_32)
+    common = {"device_bytes": device.total, "predicted_head_bytes": device.head}
     try:
         recorded = compiled.allocations
     except MissingToolError:
-        activations = sum(t.nbytes for t in compiled.description.tensors if not t.constant)
-        layers = compiled.plan.layers if compiled.plan else ()
-        scratch = sum(layer.scratch_bytes + layer.state_bytes for layer in layers)
-        structures = 1024 + 128 * len(compiled.description.tensors)
-        needed = _align(activations + scratch + structures)
-        return {
-            "needed_bytes": needed,
-            "reserved_bytes": needed + ARENA_MARGIN_BYTES,
+        host = predict_arena(compiled.description, plan.layers, POINTERS_64)
+        return common | {
+            "needed_bytes": host.total,
+            "reserved_bytes": host.total + MARGIN_BYTES,
             "recorded": False,
-            "tensors": activations,
-            "scratch": scratch,
+            "tensors": place(tensor_lifetimes(compiled.description)).nbytes,
+            "scratch": host.head - place(tensor_lifetimes(compiled.description)).nbytes,
             "persistent": 0,
-            "structures": structures,
+            "structures": host.total - host.head,
         }
-    return {
+    return common | {
         "needed_bytes": recorded.total,
-        "reserved_bytes": _align(recorded.total) + ARENA_MARGIN_BYTES,
+        "reserved_bytes": align(recorded.total) + MARGIN_BYTES,
         "recorded": True,
         "tensors": recorded.tensors,
         "scratch": recorded.scratch,
         "persistent": recorded.persistent,
         "structures": recorded.structures + recorded.temporary,
     }
-
-
-def _align(nbytes: int) -> int:
-    return (nbytes + 15) // 16 * 16
 
 
 def _tensor(tensor: Any) -> dict[str, Any]:

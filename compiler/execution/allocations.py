@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from scanlet.emit.model_description import ModelDescription
 from scanlet.errors import ExecutionError
-from scanlet.planning.memory import Lifetime, place
+from scanlet.planning.memory import place
+from scanlet.planning.tflm_arena import tensor_lifetimes
 
 _TOTAL = re.compile(r"Arena allocation (total|head|tail) (\d+) bytes")
 _KIND = re.compile(r"'(.+?)' used (\d+) bytes with alignment overhead")
@@ -57,7 +58,7 @@ def parse(printed: str, model: ModelDescription, *, total: int) -> Allocations:
     totals = _totals(printed)
     details = {kind: int(nbytes) for kind, nbytes in _KIND.findall(printed)}
     persistent = sum(details.get(kind, 0) for kind in PERSISTENT_KINDS)
-    tensors = min(_tensor_peak(model), totals["head"])
+    tensors = min(place(tensor_lifetimes(model)).nbytes, totals["head"])
     return Allocations(
         total=total,
         tensors=tensors,
@@ -76,23 +77,3 @@ def _totals(printed: str) -> dict[str, int]:
     if set(totals) != {"total", "head", "tail"}:
         raise ExecutionError(f"the interpreter printed no allocations: {printed!r}")
     return totals
-
-
-def _tensor_peak(model: ModelDescription) -> int:
-    """Bytes of the head if there were activations only."""
-    first = {tensor.index: 0 for tensor in model.inputs}
-    last = dict(first)
-    for step, op in enumerate(model.operators, start=1):
-        for index in op.outputs:
-            first[index] = last[index] = step
-        for index in op.inputs:
-            if index in last:
-                last[index] = step
-    for tensor in model.outputs:
-        last[tensor.index] = len(model.operators)
-    buffers = [
-        Lifetime(tensor.name, tensor.nbytes, first[tensor.index], last[tensor.index])
-        for tensor in model.tensors
-        if tensor.index in first
-    ]
-    return place(buffers).nbytes

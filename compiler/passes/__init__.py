@@ -2,13 +2,16 @@
 
 from scanlet.passes.cost import Multiplies, multiplies_per_sequence, multiplies_per_step
 from scanlet.passes.explicit_padding import is_same_padding
+from scanlet.passes.extents import Extent, extents
 from scanlet.passes.fold_normalization import fold_normalization
 from scanlet.passes.fuse_into_ssm import Fusion
 from scanlet.passes.pipeline import run
 
 __all__ = [
+    "Extent",
     "Fusion",
     "Multiplies",
+    "extents",
     "fold_normalization",
     "is_same_padding",
     "multiplies_per_sequence",

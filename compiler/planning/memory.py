@@ -42,7 +42,8 @@ class Placement:
 
 def place(buffers: Sequence[Lifetime]) -> Placement:
     """Place every buffer so that buffers alive at the same step never overlap."""
-    order = sorted(range(len(buffers)), key=lambda i: -align(buffers[i].nbytes))
+    # Of equals, TFLM places those that were announced last first.
+    order = sorted(range(len(buffers)), key=lambda i: (-align(buffers[i].nbytes), -i))
     placed: list[tuple[int, int]] = []  # (offset, index), sorted by offset
     offsets = [0] * len(buffers)
     for index in order:

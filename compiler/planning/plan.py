@@ -21,24 +21,14 @@ class Plan:
     layers: tuple[LayerPlan, ...]
 
 
-def make_plan(graph: Graph, target: Target, *, tile: int | None = None) -> Plan:
+def make_plan(graph: Graph, target: Target, *, tile: int = 4) -> Plan:
     """Plan every SELECTIVE_SSM node of a legal graph with time tiles of `tile` steps."""
-    steps = tile or target.tile
     layers: list[LayerPlan] = []
     for node in graph.nodes:
         if isinstance(node.op, SelectiveSSM):
             name = _layer_name(node, {layer.name for layer in layers})
-            layers.append(layer_planning.plan_layer(node, index=len(layers), name=name, tile=steps))
-    return Plan(target, steps, tuple(layers))
-
-
-def smaller_tiles(tile: int) -> list[int]:
-    """Tile sizes worth trying when memory is short, largest first, ending with one step."""
-    sizes = []
-    while tile > 1:
-        tile //= 2
-        sizes.append(tile)
-    return sizes
+            layers.append(layer_planning.plan_layer(node, index=len(layers), name=name, tile=tile))
+    return Plan(target, tile, tuple(layers))
 
 
 def _layer_name(node: Node, taken: set[str]) -> str:

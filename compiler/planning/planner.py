@@ -1,43 +1,91 @@
-"""Choose the plan for a target: the time tile, by memory and by a simple cost model.
+"""Choose the plan for a target: fusion extent and time tile, by memory and by the cost model.
 
-Every weight is loaded once a tile, so a larger tile costs fewer loads, and more scratch; a tile
-also needs its accumulators in registers. Each target states the tile that is fastest there
-(`Target.tile`, measured); the planner takes the largest tile up to it whose memory fits.
+Every combination is small enough to look at: the cheapest by `cost_model` whose memory fits wins;
+between equals, the one that needs less memory.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
 from scanlet.errors import TargetError
 from scanlet.graph import Graph
+from scanlet.passes.extents import Extent
+from scanlet.planning.cost_model import costs_of, estimate
 from scanlet.planning.generic import plan_memory
-from scanlet.planning.plan import Plan, make_plan, smaller_tiles
+from scanlet.planning.plan import Plan, make_plan
 from scanlet.targets import Target
 
 #: What the generated code needs of the stack at most (measured: 400 to 900 bytes a core).
 STACK_BYTES = 1024
 
 
+@dataclass(frozen=True)
+class Choice:
+    """A plan, the graph with the fusion that it is for, and the instructions it should cost."""
+
+    extent: Extent
+    plan: Plan
+    instructions: float
+
+    @property
+    def graph(self) -> Graph:
+        return self.extent.graph
+
+
 def choose_plan(
-    graph: Graph, target: Target, *, tile: int | None = None, memory_limit: int | None = None
-) -> Plan:
+    extents: Sequence[Extent],
+    target: Target,
+    *,
+    tile: int | None = None,
+    memory_limit: int | None = None,
+) -> Choice:
     """The plan of the generic library for `target`; `tile` fixes the time tile.
 
     Raises TargetError, with the breakdown and the smallest memory that would do, if nothing fits
     `memory_limit` (default: the target's RAM).
     """
     limit = min(memory_limit or target.ram_bytes, target.ram_bytes)
-    tiles = [tile] if tile else [target.tile, *smaller_tiles(target.tile)]
-    for candidate in tiles:
-        plan = make_plan(graph, target, tile=candidate)
-        if predicted_ram(graph, plan) <= limit:
-            return plan
-    parts = memory_parts(graph, plan)
-    listed = ", ".join(f"{name} {nbytes:,}" for name, nbytes in parts.items())
+    return first_fit(
+        choices(extents, target, tile=tile),
+        lambda choice: memory_parts(choice.graph, choice.plan),
+        limit,
+    )
+
+
+def choices(extents: Sequence[Extent], target: Target, *, tile: int | None = None) -> list[Choice]:
+    """Every combination of fusion and time tile, cheapest first."""
+    tiles = [tile] if tile else costs_of(target).tiles
+    found = []
+    for extent in extents:
+        for size in tiles:
+            plan = make_plan(extent.graph, target, tile=size)
+            found.append(Choice(extent, plan, estimate(extent.graph, plan)))
+            if not plan.layers:
+                break  # nothing is tiled
+    return sorted(found, key=lambda c: (c.instructions, predicted_ram(c.graph, c.plan)))
+
+
+def first_fit(
+    candidates: Sequence[Choice], parts_of: Callable[[Choice], dict[str, int]], limit: int
+) -> Choice:
+    """The first choice whose memory, `parts_of` in bytes, fits; TargetError if none does."""
+    smallest: tuple[int, Choice] | None = None
+    for choice in candidates:
+        needed = sum(parts_of(choice).values())
+        if needed <= limit:
+            return choice
+        if smallest is None or needed < smallest[0]:
+            smallest = needed, choice
+    assert smallest is not None, "there is always a choice"
+    needed, choice = smallest
+    listed = ", ".join(f"{name} {nbytes:,}" for name, nbytes in parts_of(choice).items())
     raise TargetError(
-        f"the model needs {sum(parts.values()):,} bytes of RAM with time tiles of {candidate} "
-        f"({listed}), {limit:,} are available",
-        where=target.name,
-        hint=f"give it {sum(parts.values()):,} bytes, shorten the input, or make it smaller",
+        f"the model needs {needed:,} bytes of RAM at the smallest plan, with time tiles of "
+        f"{choice.plan.tile} ({listed}); {limit:,} are available",
+        where=choice.plan.target.name,
+        hint=f"give it {needed:,} bytes, shorten the input, or make it smaller",
     )
 
 

@@ -21,7 +21,6 @@ class Target:
     ram_bytes: int
     flash_bytes: int
     has_fpu: bool
-    tile: int  # time steps a tile, unless the planner is told otherwise
     state: str = "float32"
     core: str | None = None
     project: str = "library"

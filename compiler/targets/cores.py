@@ -18,7 +18,6 @@ TARGETS = (
         ram_bytes=256 * KIB,
         flash_bytes=KIB * KIB,
         has_fpu=True,
-        tile=4,
         core="cortex-m4",
     ),
     Target(
@@ -29,7 +28,6 @@ TARGETS = (
         ram_bytes=512 * KIB,
         flash_bytes=2 * KIB * KIB,
         has_fpu=True,
-        tile=4,
         core="cortex-m7",
     ),
     Target(
@@ -40,7 +38,6 @@ TARGETS = (
         ram_bytes=512 * KIB,
         flash_bytes=2 * KIB * KIB,
         has_fpu=True,
-        tile=4,
         core="cortex-m55",
     ),
     Target(
@@ -51,7 +48,6 @@ TARGETS = (
         ram_bytes=320 * KIB,
         flash_bytes=3 * KIB * KIB,
         has_fpu=True,
-        tile=6,
         core="xtensa-fpu",
     ),
     Target(
@@ -62,7 +58,6 @@ TARGETS = (
         ram_bytes=300 * KIB,
         flash_bytes=3 * KIB * KIB,
         has_fpu=False,
-        tile=4,
         state="int16",
         core="rv32imc",
     ),

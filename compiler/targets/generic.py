@@ -15,6 +15,5 @@ TARGETS = (
         ram_bytes=512 * KIB,
         flash_bytes=4 * KIB * KIB,
         has_fpu=True,
-        tile=4,
     ),
 )

@@ -15,7 +15,6 @@ TARGETS = (
         ram_bytes=512 * KIB,  # the largest single memory, AXI SRAM
         flash_bytes=2 * KIB * KIB,
         has_fpu=True,
-        tile=4,
         core="cortex-m7",
         cpu_mhz=480,
     ),

@@ -75,10 +75,11 @@ def test_a_model_beyond_the_cores_memory_is_refused_with_the_breakdown(classifie
     from scanlet.planning.planner import choose_plan, predicted_ram
     from scanlet.targets import find
 
-    smallest = predicted_ram(compiled.graph, make_plan(compiled.graph, find("generic"), tile=1))
-    assert choose_plan(compiled.graph, find("generic"), memory_limit=smallest).tile == 1
+    generic, extents = find("generic"), compiled.extents
+    smallest = predicted_ram(compiled.graph, make_plan(compiled.graph, generic, tile=1))
+    assert choose_plan(extents, generic, memory_limit=smallest).plan.tile == 1
     with pytest.raises(scanlet.TargetError, match=rf"{smallest:,} bytes.*arena"):
-        choose_plan(compiled.graph, find("generic"), memory_limit=smallest - 1)
+        choose_plan(extents, generic, memory_limit=smallest - 1)
 
 
 def test_bench_and_plan_on_the_command_line(compiled, tmp_path):
@@ -102,14 +103,11 @@ def test_bench_and_plan_on_the_command_line(compiled, tmp_path):
 
 def test_the_naive_transcription_computes_the_same_and_costs_more(classifier, compiled):
     from scanlet.execution.emulation import run_program
-    from scanlet.execution.on_core import core_program
-    from scanlet.planning.planner import choose_plan
-    from scanlet.targets import find
+    from scanlet.execution.on_core import core_program, core_target
 
     x = samples(1)
-    program = core_program(
-        compiled.graph, choose_plan(compiled.graph, find("cortex-m7")), 1, naive=True
-    )
+    choice = compiled.planned_for(core_target("cortex-m7"))
+    program = core_program(choice.graph, choice.plan, 1, naive=True)
     result = run_program("cortex-m7", program.sources, input_bytes=x.tobytes())
     with torch.no_grad():
         expected = classifier(torch.from_numpy(x)).numpy()

@@ -1,0 +1,43 @@
+"""The legal graphs that differ in what joins the mixers: the planner chooses among them."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from itertools import product
+
+from scanlet.graph import Graph
+from scanlet.graph.operators import SelectiveSSM
+from scanlet.passes.fuse_into_ssm import Fusion
+from scanlet.passes.pipeline import run
+
+
+@dataclass(frozen=True)
+class Extent:
+    """A legal graph, and the fusion that it came from."""
+
+    fusion: Fusion
+    graph: Graph
+
+
+def extents(graph: Graph, *, mode: str = "sequence") -> list[Extent]:
+    """Every different legal graph of `graph` by what is fused, everything fused first.
+
+    Raises as `run` does.
+    """
+    found = [Extent(Fusion(), run(graph, mode=mode))]
+    if not any(isinstance(node.op, SelectiveSSM) for node in found[0].graph.nodes):
+        return found
+    seen = {_structure(found[0].graph)}
+    for choice in product((True, False), repeat=4):
+        fusion = Fusion(*choice)
+        legal = run(graph, mode=mode, fusion=fusion)
+        structure = _structure(legal)
+        if structure not in seen:
+            seen.add(structure)
+            found.append(Extent(fusion, legal))
+    return found
+
+
+def _structure(graph: Graph) -> Hashable:
+    return tuple((node.op, tuple(tensor.shape for tensor in node.inputs)) for node in graph.nodes)

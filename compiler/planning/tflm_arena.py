@@ -1,0 +1,123 @@
+"""What a flatbuffer needs of TFLM's tensor arena, before any interpreter has seen it.
+
+The head of the arena holds activations and scratch buffers, placed by the greedy planner that
+`memory.place` states as well: predicted to the byte. The tail holds what stays: the interpreter's
+tables, the kernels' own data, stream state. Its size depends on the width of pointers; it is
+modelled from the sizes of TFLM's structures (`POINTERS_32` for the device, `POINTERS_64` for the
+interpreter of this machine, against which the model is tested).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from scanlet.planning.layer import LayerPlan
+from scanlet.planning.memory import Lifetime, align, place
+from scanlet.planning.planner import STACK_BYTES
+
+if TYPE_CHECKING:
+    from scanlet.emit.model_description import ModelDescription, OperatorDescription
+
+
+@dataclass(frozen=True)
+class StructureSizes:
+    """Bytes of TFLM's structures (esp-tflite-micro 1.4.0) and of what a node brings along."""
+
+    fixed: int  # allocators, planner, subgraph table
+    tensor: int  # TfLiteEvalTensor
+    node: int  # NodeAndRegistration
+    boundary: int  # TfLiteTensor of a graph input or output, and its quantization
+    handle: int  # ScratchBufferHandle
+    parameters: int  # a builtin operator's options, at most on average
+    kernel_data: int  # a builtin kernel's own data, at most on average
+    mixer_data: int  # the data of a SELECTIVE_SSM node
+
+
+POINTERS_32 = StructureSizes(192, 12, 32, 32 + 28, 4, 16, 48, 32)
+POINTERS_64 = StructureSizes(528, 24, 64, 64, 8, 20, 80, 64)
+
+#: What a device's arena gets beyond the host's recorded need: esp-nn's kernels request scratch
+#: that the reference kernels do not, at most this much for the operators that we emit in float32.
+MARGIN_BYTES = 2048
+
+#: Reductions whose kernels request four bytes for each element of the output as scratch.
+_REDUCING_IN_SCRATCH = frozenset({"REDUCE_MAX", "REDUCE_MIN"})
+
+
+@dataclass(frozen=True)
+class ArenaPrediction:
+    """Bytes: `head` for tensors and scratch (exact), `tail` for everything that stays (a model)."""
+
+    head: int
+    tail: int
+
+    @property
+    def total(self) -> int:
+        return self.head + align(self.tail)
+
+
+def predict_arena(
+    model: ModelDescription, layers: Sequence[LayerPlan], sizes: StructureSizes = POINTERS_32
+) -> ArenaPrediction:
+    """The arena of `model`, whose SELECTIVE_SSM mixers are `layers` in order."""
+    buffers = tensor_lifetimes(model)
+    remaining = iter(layers)
+    tail = sizes.fixed + sizes.tensor * len(model.tensors)
+    tail += sizes.boundary * (len(model.inputs) + len(model.outputs))
+    for step, operator in enumerate(model.operators, start=1):
+        tail += sizes.node
+        scratch = []
+        if not operator.custom:
+            tail += sizes.parameters + sizes.kernel_data
+            scratch = _builtin_scratch(operator, model)
+        else:
+            tail += sizes.mixer_data
+            if len(operator.inputs) > 1:  # a mixer; GELU has its input alone
+                layer = next(remaining)
+                stream = layer.op.mode == "stream"
+                scratch = [layer.scratch_bytes + (0 if stream else layer.state_bytes)]
+                tail += layer.state_bytes if stream else 0
+        tail += sizes.handle * len(scratch)
+        buffers += [Lifetime(f"scratch of {operator.name}", n, step, step) for n in scratch]
+    return ArenaPrediction(place(buffers).nbytes, tail)
+
+
+def ram_parts(arena: ArenaPrediction) -> dict[str, int]:
+    """All RAM of a project that runs on TFLM, in bytes by part."""
+    return {
+        "tensors and scratch": arena.head,
+        "interpreter and state": align(arena.tail),
+        "margin for device kernels": MARGIN_BYTES,
+        "stack": STACK_BYTES,
+    }
+
+
+def tensor_lifetimes(model: ModelDescription) -> list[Lifetime]:
+    """The activations by index: inputs from step 0 on, operators are steps 1, 2, ..."""
+    first = {tensor.index: 0 for tensor in model.inputs}
+    last = dict(first)
+    for step, operator in enumerate(model.operators, start=1):
+        for index in operator.outputs:
+            first[index] = last[index] = step
+        for index in operator.inputs:
+            if index in last:
+                last[index] = step
+    for tensor in model.outputs:
+        last[tensor.index] = len(model.operators)
+    return [
+        Lifetime(tensor.name, tensor.nbytes, first[tensor.index], last[tensor.index])
+        for tensor in model.tensors
+        if tensor.index in first
+    ]
+
+
+def _builtin_scratch(operator: OperatorDescription, model: ModelDescription) -> list[int]:
+    """Scratch that the reference kernel of a builtin operator requests, in bytes."""
+    if operator.name in _REDUCING_IN_SCRATCH:
+        elements = math.prod(model.tensors[operator.outputs[0]].shape)
+        axes = math.prod(model.tensors[operator.inputs[1]].shape)
+        return [4 * elements, 4 * axes]
+    return []
