@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Application written by scanlet: self-test, latency, then an inference server on the console.
+// Application written by scanlet: self-test, latency, live input if there is some, then an
+// inference server on the console.
 // These lines are yours; "How to call the model from your own code" is in README.md.
 #include <cstdint>
 #include <cstdio>
@@ -11,6 +12,7 @@
 #include "freertos/FreeRTOS.h"
 #include "freertos/task.h"
 #include "inference_server.h"
+#include "live_inference.h"
 #include "operators.h"
 #include "profiler.h"
 #include "self_test.h"
@@ -116,6 +118,7 @@ extern "C" void app_main(void) {
               static_cast<unsigned>(config::kArenaMarginBytes));
   RunSelfTest(&interpreter);
   MeasureLatency(&interpreter, &profiler);
+  RunLiveInference(&interpreter);
   if (!console::Open()) Park("no console to serve on", "choose another one in menuconfig");
   std::printf("ready: serving inference on this port\n");
   ServeInference(&interpreter);

@@ -8,6 +8,7 @@
 #include "comparison.h"
 #include "freertos/FreeRTOS.h"
 #include "freertos/task.h"
+#include "tensor_values.h"
 
 namespace {
 
@@ -32,26 +33,6 @@ Comparison CompareTensor(const TfLiteTensor* got, const void* expected) {
   }
 }
 
-// Of an output with several steps, the class of the last one.
-template <typename T>
-size_t LastClass(const TfLiteTensor* output) {
-  const T* const end = static_cast<const T*>(output->data.data) + output->bytes / sizeof(T);
-  return ArgMax(end - config::kLabelCount, config::kLabelCount);
-}
-
-size_t WinningClass(const TfLiteTensor* output) {
-  switch (output->type) {
-    case kTfLiteFloat32:
-      return LastClass<float>(output);
-    case kTfLiteInt8:
-      return LastClass<int8_t>(output);
-    case kTfLiteInt16:
-      return LastClass<int16_t>(output);
-    default:
-      return 0;
-  }
-}
-
 bool RunSample(tflite::MicroInterpreter* interpreter, size_t sample) {
   const bool reset = interpreter->Reset() == kTfLiteOk;
   for (size_t i = 0; i < config::kInputCount; ++i) {
@@ -73,7 +54,8 @@ bool RunSample(tflite::MicroInterpreter* interpreter, size_t sample) {
               static_cast<double>(config::kGoldenTolerance));
   if (!invoked) std::printf("  the inference failed");
   if (invoked && config::kLabelCount > 0) {
-    std::printf("  class %s", config::kLabels[WinningClass(interpreter->output(0))]);
+    std::printf("  class %s",
+                config::kLabels[WinningClass(interpreter->output(0), config::kLabelCount)]);
   }
   std::printf("\n");
   return total.passed;

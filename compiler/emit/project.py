@@ -33,6 +33,8 @@ GOLDEN_FLASH_BYTES = 256 * 1024
 _C_TYPES = {"float32": "float", "int8": "int8_t", "int16": "int16_t", "int32": "int32_t"}
 #: Cores whose single-precision unit has a fused multiply-add.
 _FUSED_ARCHITECTURES = ("xtensa", "arm")
+#: Built unless the user has an input source of their own.
+_NO_INPUT_SOURCE = "no_input_source.cc"
 
 _MODEL_FILES = {
     f"model/{name}": f"project/{name}.j2"
@@ -144,7 +146,12 @@ def _context(spec: ProjectSpec) -> dict[str, Any]:
         "esp_nn_version": ESP_NN_VERSION,
         "fused": spec.target.has_fpu and spec.target.architecture in _FUSED_ARCHITECTURES,
         "component_sources": component,
-        "app_sources": [name for name in application_sources() if name.endswith(".cc")],
+        "app_sources": [
+            name
+            for name in application_sources()
+            if name.endswith(".cc") and name != _NO_INPUT_SOURCE
+        ],
+        "no_input_source": _NO_INPUT_SOURCE,
         "operator_count": len(read_model(spec.tflite).operators),
         "model_bytes": len(spec.tflite),
         "model_body": _bytes_body(spec.tflite),

@@ -66,7 +66,8 @@ def build_program(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Pat
         application = resource_dir("esp32_app")
         paths = [HERE / s if (HERE / s).is_file() else application / s for s in sources]
         program = tmp_path_factory.mktemp("program") / "program"
-        run_compiler(["g++", *CXX_FLAGS, *SANITIZERS, f"-I{application}", *paths, "-o", program])
+        headers = (f"-I{application}", f"-I{HERE / 'stubs'}")
+        run_compiler(["g++", *CXX_FLAGS, *SANITIZERS, *headers, *paths, "-o", program])
         return program
 
     return build

@@ -28,7 +28,7 @@ struct Buffer {
 
 Buffer MakeBuffer(size_t bytes) {
   Buffer buffer = {std::vector<float>(bytes / sizeof(float) + 1), {}};
-  buffer.tensor = {kTfLiteFloat32, {buffer.values.data()}, bytes};
+  buffer.tensor = {kTfLiteFloat32, {}, {buffer.values.data()}, bytes};
   return buffer;
 }
 

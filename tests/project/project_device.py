@@ -38,6 +38,14 @@ def includes(project: Path, stubs: Sequence[Path] = STUBS) -> list[str]:
     return [f"-I{folder}" for folder in (*folders, *stubs)]
 
 
+def application_sources(project: Path) -> list[Path]:
+    """What main/CMakeLists.txt lists: the user's sources take the place of the default one."""
+    sources = sorted((project / "main").glob("*.cc"))
+    if users := sorted((project / "main" / "user").glob("*.cc")):
+        sources = [source for source in sources if source.name != "no_input_source.cc"]
+    return sources + users
+
+
 def build_application(project: Path, program: Path) -> Path:
     """The whole application with the operator, on the fake device, with sanitizers."""
     operator = project / "components" / "selective_ssm"
@@ -46,7 +54,7 @@ def build_application(project: Path, program: Path) -> Path:
         objects.append(program.with_suffix(".o"))
         run_compiler(["gcc", "-std=c11", "-O1", "-c", source, "-o", objects[-1]])
     sources = [
-        *(project / "main").glob("*.cc"),
+        *application_sources(project),
         *(project / "model").glob("*.cc"),
         *operator.glob("*.cc"),
         HERE / "fake_device.cc",

@@ -27,8 +27,14 @@ union TfLitePtrUnion {
   void* data;
 };
 
+struct TfLiteQuantizationParams {
+  float scale;
+  int32_t zero_point;
+};
+
 struct TfLiteTensor {
   TfLiteType type;
+  TfLiteQuantizationParams params;
   TfLitePtrUnion data;
   size_t bytes;
 };
