@@ -1,0 +1,256 @@
+"""SELECTIVE_SSM in integers: the executable definition of every rounding.
+
+The stages are those of `SelectiveSSM`. Inside, activations are int16 (symmetric), products are
+int8 weights times int16 activations into int32, and the state is int16 with one scale for each
+channel and state: that of B's row cancels against C's, see `scanlet.quantization.ssm`. The only
+rescaling step is `fixed_point.scale`. Overflow is excluded by how weights are scaled:
+
+    products             sum |w| * 2^15 + |bias| < 2^31, for each row
+    convolution, dt_proj the same with int16 weights
+    exponent             delta * rate < 2^15 * 2^15
+    state                |decay * h| + |du * b| + 2^15 <= (2^15 - 1) 2^15 + 2^30 + 2^15 = 2^31 only
+                         where all are extreme, which du and B, at most 32767 times 32768, are not
+    output               d_state * |c| * |h| < 2^31 with |c| <= c_limit
+    pooling              length * |g| < 2^16 * 2^15
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from scanlet.errors import GraphError
+from scanlet.graph.operators.base import Operator, Shape
+from scanlet.graph.operators.fixed_point import (
+    decay,
+    integer_sqrt,
+    product,
+    rounding,
+    saturate,
+    scale,
+    silu,
+    softplus,
+)
+
+#: Order of the weights among the node's inputs (after x). `..._rows` hold (bias, factor) of each
+#: output: int16 result = saturate(scale(bias + product, factor)).
+INTEGER_WEIGHT_ORDER = (
+    "input_weight",  # int8 (d_model, in_features)
+    "input_rows",  # int32 (d_model, 2)
+    "in_proj_weight",  # int8 (2 d_inner, d_model), rows [x; z]; the norm's weight is part of it
+    "in_proj_rows",  # int32 (2 d_inner, 2)
+    "conv_weight",  # int16 (d_inner, d_conv)
+    "x_proj_weight",  # int8 (dt_rank + 2 d_state, d_inner), rows [dt; B; C]
+    "x_proj_rows",  # int32 (dt_rank + 2 d_state, 2)
+    "dt_proj_weight",  # int16 (d_inner, dt_rank)
+    "rates",  # int16 (d_inner, d_state), >= 0: -A times the scale of delta times 2^(shift + 7)
+    "channels",  # int32 (d_inner, len(CHANNEL_FIELDS))
+    "out_proj_weight",  # int8 (d_out, d_inner)
+    "out_proj_rows",  # int32 (d_out, 2)
+)
+
+#: What each channel carries, in this order, in the weight `channels`.
+CHANNEL_FIELDS = (
+    "conv_bias",
+    "conv_factor",  # to conv_fraction
+    "conv_fraction",  # fractional bits of SiLU's argument and of u, 5 to 20
+    "dt_bias",
+    "dt_factor",  # to delta_fraction
+    "delta_factor",  # from Q24 to the channel's delta
+    "du_factor",  # delta * u to the channel's du
+    "rate_shift",  # 8 to 23
+    "D_factor",  # u * 2^16 to the channel's y; may be negative
+    "y_factor",  # the sum over states to the channel's y
+    "gate_fraction",  # fractional bits of z, 5 to 20
+    "gate_factor",  # y * silu(z) to the channel's g
+    "pool_factor",  # the mean of g, times 2^15, to the input of out_proj; unused without pooling
+)
+
+OPTIONAL = frozenset({"input_weight", "input_rows"})
+
+
+@dataclass(frozen=True)
+class IntegerSSM(Operator):
+    """An integer mixer: x (1, L, in_features) int8 or int16 to y (1, L, d_out) of the same type.
+
+    `delta_fraction` and `norm_fraction` are the fractional bits of softplus' argument and of the
+    normalized activations; `norm_eps` is eps in units of the squared residual stream (times
+    d_model^2 for a layer norm); `residual_factor` brings the residual stream, times 2^16, to
+    sixteenths of the output's steps, and the factors of out_proj do the same if there is one.
+    """
+
+    weights: tuple[str, ...]
+    d_inner: int
+    d_state: int
+    dt_rank: int
+    d_conv: int
+    activation: str  # "int8" | "int16"
+    input_zero_point: int
+    output_zero_point: int
+    delta_fraction: int
+    norm: str | None = None
+    norm_fraction: int = 0
+    norm_eps: int = 0
+    reverse: bool = False
+    residual: bool = False
+    residual_factor: int = 0
+    pooling: str | None = None
+    mode: str = "sequence"
+
+    def __post_init__(self) -> None:
+        required = [name for name in INTEGER_WEIGHT_ORDER if name not in OPTIONAL]
+        order = [INTEGER_WEIGHT_ORDER.index(name) for name in self.weights]
+        if order != sorted(set(order)) or not set(self.weights) >= set(required):
+            raise GraphError(f"integer SELECTIVE_SSM: odd weights {self.weights}")
+
+    @property
+    def c_limit(self) -> int:
+        """Largest magnitude of C: d_state products of it with an int16 state stay below 2^31."""
+        return (1 << 15 - (self.d_state - 1).bit_length() + 1) - 1 if self.d_state > 1 else 32767
+
+    def named(self, inputs: Sequence) -> dict:
+        """Pair `inputs` (all of the node's: tensors or arrays) with the weights' names."""
+        return dict(zip(self.weights, inputs[1:], strict=True))
+
+    def infer_shape(self, *shapes: Shape) -> Shape:
+        x = shapes[0]
+        w = dict(zip(self.weights, shapes[1:], strict=True))
+        features = x[-1]
+        if len(x) != 3 or x[0] != 1 or x[1] < 1:
+            raise GraphError(f"SELECTIVE_SSM: input shape {x}, expected (1, L >= 1, features)")
+        rows = self.dt_rank + 2 * self.d_state
+        expected: dict[str, Shape] = {}
+        if "input_weight" in w:
+            width = w["input_weight"][0]
+            expected |= {"input_weight": (width, features), "input_rows": (width, 2)}
+            features = width
+        d_out = w["out_proj_weight"][0]
+        expected |= {
+            "in_proj_weight": (2 * self.d_inner, features),
+            "in_proj_rows": (2 * self.d_inner, 2),
+            "conv_weight": (self.d_inner, self.d_conv),
+            "x_proj_weight": (rows, self.d_inner),
+            "x_proj_rows": (rows, 2),
+            "dt_proj_weight": (self.d_inner, self.dt_rank),
+            "rates": (self.d_inner, self.d_state),
+            "channels": (self.d_inner, len(CHANNEL_FIELDS)),
+            "out_proj_weight": (d_out, self.d_inner),
+            "out_proj_rows": (d_out, 2),
+        }
+        for name, shape in w.items():
+            if shape != expected[name]:
+                raise GraphError(f"SELECTIVE_SSM: {name} is {shape}, expected {expected[name]}")
+        if self.residual and d_out != features:
+            raise GraphError(f"SELECTIVE_SSM: residual of {features} features onto {d_out}")
+        return (1, d_out) if self.pooling else (1, x[1], d_out)
+
+    def evaluate(self, *arrays: np.ndarray) -> np.ndarray:
+        """The integer result for integer inputs, from zero state."""
+        stages = self.stages(*arrays)
+        return stages["out"][np.newaxis].astype(self.activation)
+
+    def stages(self, *arrays: np.ndarray) -> dict[str, np.ndarray]:
+        """Every intermediate result in int64, time first; `out` without the batch dimension."""
+        w = {name: np.asarray(array, np.int64) for name, array in self.named(arrays).items()}
+        r = arrays[0][0].astype(np.int64) - self.input_zero_point
+        if self.reverse:
+            r = r[::-1]
+        if "input_weight" in w:
+            r = rescaled(w["input_weight"], w["input_rows"], r)
+        n = normalized(r, self.norm, self.norm_fraction, self.norm_eps) if self.norm else r
+        xz = rescaled(w["in_proj_weight"], w["in_proj_rows"], n)
+        x, z = xz[:, : self.d_inner], xz[:, self.d_inner :]
+        stages = {"r": r, "n": n, "x": x, "z": z}
+        stages |= self.scan(x, w)
+        c = channels(w)
+        g = saturate(scale(stages["y"] * silu(z, c["gate_fraction"]), c["gate_factor"]))
+        stages |= {"g": g, "out": self.project(g, r, w)}
+        return stages
+
+    def scan(self, x: np.ndarray, w: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Convolution to y of every step; x (L, d_inner)."""
+        c = channels(w)
+        length = len(x)
+        padded = np.concatenate([np.zeros((self.d_conv - 1, self.d_inner), np.int64), x])
+        conv = c["conv_bias"] + sum(
+            padded[k : k + length] * w["conv_weight"][:, k] for k in range(self.d_conv)
+        )
+        v = saturate(scale(conv, c["conv_factor"]))
+        u = silu(v, c["conv_fraction"])
+        dbc = rescaled(w["x_proj_weight"], w["x_proj_rows"], u)
+        dt, b, cs = np.split(dbc, [self.dt_rank, self.dt_rank + self.d_state], axis=1)
+        cs = np.clip(cs, -self.c_limit, self.c_limit)
+        argument = c["dt_bias"] + product(w["dt_proj_weight"], dt)
+        argument = saturate(scale(argument, c["dt_factor"]))
+        delta = np.minimum(scale(softplus(argument, self.delta_fraction), c["delta_factor"]), 32767)
+        du = saturate(scale(delta * u, c["du_factor"]))
+        h = np.zeros((self.d_inner, self.d_state), np.int64)
+        y = np.empty_like(u)
+        shift = c["rate_shift"][:, np.newaxis]
+        for t in range(length):
+            e = decay(delta[t][:, np.newaxis] * w["rates"], shift)
+            h = saturate((e * h + du[t][:, np.newaxis] * b[t] + rounding(t)) >> 15)
+            y[t] = scale(h @ cs[t], c["y_factor"]) + scale(u[t] << 16, c["D_factor"])
+        y = saturate(y)
+        return {
+            "v": v, "u": u, "dt": dt, "b": b, "c": cs, "argument": argument,
+            "delta": delta, "du": du, "h": h, "y": y,
+        }  # fmt: skip
+
+    def project(self, g: np.ndarray, r: np.ndarray, w: dict[str, np.ndarray]) -> np.ndarray:
+        """Pooling, out_proj, residual: the stored output."""
+        if self.pooling == "mean":
+            g = saturate(scale(mean(g, 15), channels(w)["pool_factor"]))
+            r = mean(r, 0)
+        elif self.pooling:
+            g = saturate(scale(g[-1:] << 15, channels(w)["pool_factor"]))
+            r = r[-1:]
+        bias, factor = w["out_proj_rows"].T
+        out = scale(bias + product(w["out_proj_weight"], g), factor)
+        if self.residual:
+            out = (out + scale(r << 16, self.residual_factor) + 8) >> 4
+        out = saturate(out + self.output_zero_point, 8 if self.activation == "int8" else 16)
+        if self.reverse and not self.pooling:
+            out = out[::-1]
+        return out[0] if self.pooling else out
+
+
+def channels(w: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The columns of `channels` by name."""
+    return dict(zip(CHANNEL_FIELDS, w["channels"].T, strict=True))
+
+
+def rescaled(weight: np.ndarray, rows: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """A product with its bias as int16; x (L, depth) to (L, outputs)."""
+    return saturate(scale(rows[:, 0] + product(weight, x), rows[:, 1]))
+
+
+def mean(values: np.ndarray, fraction: int) -> np.ndarray:
+    """The mean over time times 2^fraction, to nearest, halves away from zero.
+
+    (L, n) to (1, n), L < 2^16, |values| <= 2^15, fraction <= 15: in 32 bits as the quotient
+    shifted, plus the remainder shifted and divided.
+    """
+    total = values.sum(axis=0, keepdims=True)
+    length = len(values)
+    return np.sign(total) * (((np.abs(total) << fraction) + length // 2) // length)
+
+
+def normalized(r: np.ndarray, kind: str, fraction: int, eps: int) -> np.ndarray:
+    """r (L, d_model) divided by its root mean square, first centred for a layer norm.
+
+    The centred values are d_model times as large, which keeps them integers; with their root mean
+    square `root` the result is c / root * 2^fraction. Everything fits 64 bits.
+    """
+    width = r.shape[1]
+    centred = r * width - r.sum(axis=1, keepdims=True) if kind == "layer" else r
+    result = np.empty_like(r)
+    for t, c in enumerate(centred):
+        root = max(integer_sqrt(int((c * c).sum()) // width + eps), 1)
+        lift = 31 - root.bit_length()  # root << lift lies in [2^30, 2^31)
+        inverse = (1 << 61) // (root << lift) if lift >= 0 else (1 << 61) // (root >> -lift)
+        down = 61 - lift - fraction
+        result[t] = saturate((c * inverse + (1 << down - 1)) >> down)
+    return result
