@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from scanlet.api import compile, open
 from scanlet.compiled import Compiled
 from scanlet.errors import (
+    CalibrationError,
     EmitError,
     ExecutionError,
     GraphError,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from scanlet import nn
 
 __all__ = [
+    "CalibrationError",
     "Compiled",
     "EmitError",
     "ExecutionError",

@@ -11,16 +11,19 @@ from typing import Any
 import numpy as np
 
 from scanlet.compiled import Compiled, Golden
-from scanlet.errors import InputError, MissingToolError, TargetError
+from scanlet.errors import CalibrationError, InputError, MissingToolError, TargetError
+from scanlet.execution.samples import Sample, as_samples, random_samples
 from scanlet.graph import Graph
 from scanlet.passes.extents import Extent
 from scanlet.planning.planner import STACK_BYTES, Choice, choices, first_fit
 from scanlet.planning.tflm_arena import MARGIN_BYTES, POINTERS_64, predict_arena, ram_parts
 from scanlet.progress import Progress
+from scanlet.quantization.quantize import quantize
 from scanlet.targets import Target, find
 
-PRECISIONS = ("float32",)
+PRECISIONS = ("float32", "int8", "int16x8")
 MODES = ("sequence", "stream")
+STATES = ("int16", "float32")
 VERIFICATION_SAMPLES = 8
 GOLDEN_SAMPLES = 3
 
@@ -33,6 +36,8 @@ def compile(
     precision: str = "float32",
     calibration_data: Iterable[Any] | None = None,
     mode: str = "sequence",
+    state: str | None = None,
+    float_modules: Sequence[str] = (),
     memory_limit: int | None = None,
     normalization: tuple[Any, Any] | None = None,
     labels: Sequence[str] | None = None,
@@ -48,18 +53,23 @@ def compile(
         example_inputs: a tensor or a tuple of tensors with a batch dimension of 1; fixes the
             shapes. Taken from `model.example_input_array` or the ExportedProgram when absent.
         target: a name (see `scanlet targets`) or a `scanlet.Target`.
-        precision: "float32".
-        calibration_data: samples (each a tensor with its batch dimension of 1, or a tuple) that
-            the result is verified with; random ones when absent.
+        precision: "float32", "int8", or "int16x8" (int8 weights, int16 activations).
+        calibration_data: samples (each a tensor with its batch dimension of 1, or a tuple). An
+            integer precision derives its ranges from them, some hundred typical ones; the result
+            is verified with them. Random ones verify float32 when absent.
         mode: "sequence": each run starts from zero state; "stream": one run a chunk, the state
             is carried until `reset`.
+        state: how an integer mixer holds its recurrent state: "int16" or "float32"; the target's
+            choice when absent.
+        float_modules: paths of modules that stay in float at an integer precision.
         memory_limit: bytes of RAM, everything counted (the tensor arena as the project reserves
             it, and stack); fusion extent and time tile are chosen to fit.
         normalization: (mean, std) of the raw input's features, folded into the first layer: the
             compiled model then takes raw values.
         labels: class names, in the order of the outputs.
         name: prefix of the C symbols, so that two models link into one firmware.
-        tolerance: largest error accepted relative to the outputs' magnitude (default 1e-4).
+        tolerance: largest error accepted relative to the outputs' magnitude (default 1e-4 for
+            float32, 0.5 for int8, 0.1 for int16x8).
         progress: show the steps on standard error when it is a terminal.
         output_dir: write the whole project there (as `Compiled.save`).
 
@@ -71,6 +81,7 @@ def compile(
     chosen = find(target)
     _check_choice("precision", precision, PRECISIONS)
     _check_choice("mode", mode, MODES)
+    _check_integer_options(precision, calibration_data, state, float_modules)
     if memory_limit is not None and memory_limit <= 0:
         raise InputError(f"memory_limit is {memory_limit}; it is a positive number of bytes")
     symbol = _symbol(name, model)
@@ -87,11 +98,24 @@ def compile(
         step("optimizing the graph")
         extents = passes.extents(graph, mode=mode)
         names = _labels(labels, extents[0].graph)
-        compiled = _fit(extents, chosen, mode, symbol, memory_limit, step)
-        compiled.source, compiled.labels = graph, names
-        legal = compiled.extents[0].graph
+        samples = _samples(calibration_data, extents[0].graph, statistics)
+        quantized = None
+        if precision != "float32":
+            quantized = quantize(
+                extents[0].graph,
+                samples,
+                precision=precision,
+                state=state or chosen.state,
+                float_modules=float_modules,
+                progress=step,
+            )
+            extents = [Extent(extents[0].fusion, quantized.graph)]
+        compiled = _fit(extents, chosen, precision, mode, symbol, memory_limit, step)
+        compiled.source = graph if quantized is None else quantized.graph
+        compiled.quantized, compiled.labels = quantized, names
+        compiled.warnings += quantized.warnings if quantized else ()
         step("verifying against PyTorch")
-        _verify(compiled, legal, reference, calibration_data, statistics, tolerance)
+        _verify(compiled, reference, samples, tolerance)
         from scanlet.emit.summary import summarize
 
         compiled.report = summarize(compiled, capture.mixers)
@@ -108,7 +132,7 @@ def open(directory: str | Path) -> Compiled:
     return project_files.load(Path(directory))
 
 
-def build(choice: Choice, *, mode: str, name: str) -> Compiled:
+def build(choice: Choice, *, precision: str = "float32", mode: str, name: str) -> Compiled:
     """Emit the flatbuffer and the operator's sources of a chosen plan (no verification yet)."""
     from scanlet.emit.flatbuffer import write_model
     from scanlet.emit.flatbuffer_reader import validate
@@ -127,7 +151,7 @@ def build(choice: Choice, *, mode: str, name: str) -> Compiled:
     return Compiled(
         name=name,
         target=plan.target,
-        precision="float32",
+        precision=precision,
         mode=mode,
         labels=(),
         tflite=tflite,
@@ -142,6 +166,7 @@ def build(choice: Choice, *, mode: str, name: str) -> Compiled:
 def _fit(
     extents: Sequence[Extent],
     target: Target,
+    precision: str,
     mode: str,
     name: str,
     memory_limit: int | None,
@@ -162,7 +187,7 @@ def _fit(
     while True:
         choice = first_fit(candidates, predicted, limit)
         step(f"emitting the operator (time tiles of {choice.plan.tile})")
-        compiled = build(choice, mode=mode, name=name)
+        compiled = build(choice, precision=precision, mode=mode, name=name)
         try:
             fits = compiled.allocations.total + MARGIN_BYTES + STACK_BYTES <= limit
         except MissingToolError:  # no interpreter here: the prediction has to do
@@ -179,45 +204,76 @@ def _fit(
     return compiled
 
 
+def _samples(
+    data: Iterable[Any] | None,
+    graph: Graph,
+    statistics: tuple[np.ndarray, np.ndarray] | None,
+) -> list[Sample]:
+    """The calibration data, checked; random samples of the inputs' shapes if there is none."""
+    if data is not None:
+        return as_samples(data, graph.inputs, "calibration_data")
+    mean, std = statistics or (0.0, 1.0)
+    return random_samples(graph, VERIFICATION_SAMPLES, mean=mean, std=std)
+
+
 def _verify(
     compiled: Compiled,
-    graph: Graph,
     reference: Callable[..., list[np.ndarray]],
-    calibration_data: Iterable[Any] | None,
-    statistics: tuple[np.ndarray, np.ndarray] | None,
+    samples: list[Sample],
     tolerance: float | None,
 ) -> None:
     """Fill in `golden` and `verification`; raise VerificationError if the result deviates."""
-    from scanlet.execution.samples import as_samples, random_samples
-    from scanlet.execution.verification import FLOAT32_TOLERANCE, verify
+    from scanlet.execution.verification import TOLERANCE, verify
 
-    relative = FLOAT32_TOLERANCE if tolerance is None else float(tolerance)
+    relative = TOLERANCE[compiled.precision] if tolerance is None else float(tolerance)
     if not relative > 0:
         raise InputError(f"tolerance is {tolerance}; it is a positive number")
-    if calibration_data is not None:
-        samples = as_samples(calibration_data, graph.inputs, "calibration_data")
-    else:
-        mean, std = statistics or (0.0, 1.0)
-        samples = random_samples(graph, VERIFICATION_SAMPLES, mean=mean, std=std)
-    run: Callable[..., list[np.ndarray]]
+    graph = compiled.graph
+    assert graph is not None, "just built"
+    ran_on = "tflm-host"
     try:
-        run, ran_on = compiled.interpreter.run, "tflm-host"
+        _ = compiled.interpreter
     except MissingToolError as error:
         compiled.warnings.append(f"not verified: {error.message}")
-        run, ran_on = (lambda *x: graph.evaluate(x, "float32")), "numpy"
+        ran_on = "numpy"
 
     def one_call(*sample: np.ndarray) -> list[np.ndarray]:
-        if ran_on == "tflm-host":
-            compiled.reset()
-        return run(*sample)
+        stored = compiled.stored_inputs(sample)
+        if ran_on == "numpy":
+            return compiled.real_outputs(graph.evaluate(stored, "float32"))
+        compiled.reset()
+        return compiled.real_outputs(compiled.interpreter.run(*stored))
 
     compiled.verification = verify(one_call, reference, samples, tolerance=relative, ran_on=ran_on)
     golden = samples[:GOLDEN_SAMPLES]
+    accepted = relative * compiled.verification.scale
+    steps = [t.quantization.scales[0] for t in compiled.outputs if t.quantization]
+    if steps:  # what integers did here, they do on the device, but for a step or two
+        accepted = min(accepted, compiled.verification.max_error + 2 * max(steps))
     compiled.golden = Golden(
         inputs=tuple(golden),
         outputs=tuple(tuple(reference(*sample)) for sample in golden),
-        tolerance=relative * compiled.verification.scale,
+        tolerance=accepted,
     )
+
+
+def _check_integer_options(
+    precision: str, calibration_data: Any, state: str | None, float_modules: Sequence[str]
+) -> None:
+    if precision == "float32":
+        if state is not None or float_modules:
+            raise InputError(
+                "state= and float_modules= belong to integer precisions",
+                hint='leave them away, or give precision="int8"',
+            )
+        return
+    if state is not None:
+        _check_choice("state", state, STATES)
+    if calibration_data is None:
+        raise CalibrationError(
+            f"precision {precision!r} needs calibration_data",
+            hint="give some hundred typical inputs, each with its batch dimension of 1",
+        )
 
 
 def _check_choice(argument: str, value: str, allowed: Sequence[str]) -> None:

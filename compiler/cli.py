@@ -26,8 +26,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-#: Cores whose C library has the exponential that the naive transcription calls.
-NAIVE_CORES = ("cortex-m4", "cortex-m7", "cortex-m55", "xtensa-fpu")
+#: Of the sensitivity table, after compiling; the report has all.
+SHOWN_TENSORS = 12
 CALL_ERRORS = (InputError, MissingToolError, TargetError)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
@@ -61,13 +61,25 @@ def compile_command(
         Path | None, typer.Option(help="State dict for the factory's model: .pt, .pth or .npz.")
     ] = None,
     target: Annotated[str, typer.Option(help="See `scanlet targets`.")] = "esp32s3",
+    precision: Annotated[
+        str, typer.Option(help="float32, int8 or int16x8; integers need --calibration.")
+    ] = "float32",
     mode: Annotated[str, typer.Option(help="sequence, or stream (state is carried).")] = "sequence",
+    state: Annotated[
+        str | None,
+        typer.Option(help="int16 or float32: how an integer mixer holds its recurrent state."),
+    ] = None,
+    float_module: Annotated[
+        list[str] | None,
+        typer.Option(help="Path of a module that stays in float; may be repeated."),
+    ] = None,
     input_shape: Annotated[
         str | None,
         typer.Option(help="Shape of the input with batch 1, as 1,128,9, if the model has none."),
     ] = None,
     calibration: Annotated[
-        Path | None, typer.Option(help=".npy or .npz of samples (B, ...) to verify with.")
+        Path | None,
+        typer.Option(help=".npy or .npz of samples (B, ...) to quantize and verify with."),
     ] = None,
     normalization: Annotated[
         Path | None, typer.Option(help=".npz with `mean` and `std`, folded into the first layer.")
@@ -103,7 +115,10 @@ def compile_command(
         load_model(model, weights),
         example,
         target=target,
+        precision=precision,
         mode=mode,
+        state=state,
+        float_modules=float_module or (),
         memory_limit=memory_limit,
         normalization=statistics,
         labels=labels.split(",") if labels else None,
@@ -118,6 +133,10 @@ def compile_command(
     from scanlet.tables import print_summary
 
     print_summary(compiled, output)
+    if compiled.quantized is not None:
+        from scanlet.quantization.sensitivity import print_sensitivity
+
+        print_sensitivity(compiled.quantized.sensitivity, limit=SHOWN_TENSORS)
 
 
 @app.command()
@@ -216,10 +235,9 @@ def bench(
     results = [compiled.measure(on=core) for core in on or CORES]
     if naive:
         for result in results:
-            if result["core"] in NAIVE_CORES:
-                transcription = compiled.measure(on=result["core"], naive=True)
-                result["naive_instructions"] = transcription["instructions"]
-                result["naive_ram_bytes"] = transcription["ram_bytes"]
+            transcription = compiled.measure(on=result["core"], naive=True)
+            result["naive_instructions"] = transcription["instructions"]
+            result["naive_ram_bytes"] = transcription["ram_bytes"]
     text = json.dumps(results, indent=2)
     if output is not None:
         try:

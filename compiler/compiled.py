@@ -13,6 +13,7 @@ import numpy as np
 from scanlet.errors import InputError, ModelFileError
 from scanlet.execution.samples import Sample, as_array
 from scanlet.graph import Graph
+from scanlet.graph.quantized import dequantized, quantized
 from scanlet.targets import Target
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from scanlet.passes import Extent
     from scanlet.planning.plan import Plan
     from scanlet.planning.planner import Choice
+    from scanlet.quantization.quantize import Quantized
 
 
 @dataclass(frozen=True)
@@ -41,8 +43,9 @@ class Compiled:
     """The result of `scanlet.compile` or `scanlet.open`.
 
     `tflite` is the flatbuffer, `component` the C sources of the operator (path -> text), `report`
-    the nested dictionary that report.json holds. `source` is the captured graph, `extents` the
-    legal graph that was chosen, with what is fused in it.
+    the nested dictionary that report.json holds. `source` is the captured graph (the quantized
+    one at an integer precision), `extents` the legal graph that was chosen, with what is fused
+    in it.
     """
 
     name: str
@@ -57,6 +60,7 @@ class Compiled:
     source: Graph | None = field(default=None, repr=False)
     extents: tuple[Extent, ...] = field(default=(), repr=False)
     plan: Plan | None = field(default=None, repr=False)
+    quantized: Quantized | None = field(default=None, repr=False)
     verification: Verification | None = field(default=None, repr=False)
     warnings: list[str] = field(default_factory=list, repr=False)
 
@@ -95,7 +99,7 @@ class Compiled:
         return self.interpreter.allocations
 
     def run(self, *inputs: Any, on: str | None = None, keep_plan: bool = False) -> Any:
-        """Run on the TFLM interpreter: one sample, or a batch along the first axis.
+        """Run on the TFLM interpreter: one sample, or a batch along the first axis; real values.
 
         An input is an array (or tensor) of the compiled shape (1, ...), or (B, ...) for a batch
         that runs sample by sample. Returns an array an output ((1, ...) or (B, ...)); a tuple if
@@ -107,13 +111,15 @@ class Compiled:
         again for that core unless `keep_plan`; state does not carry on from call to call.
         """
         if on is None:
-            return self.run_raw(*inputs)
+            batches = self.stored_inputs(self._batches(inputs))
+            return _joined([self.real_outputs(outputs) for outputs in self._run_each(batches)])
         from scanlet.execution.on_core import core_target, run_on_core
 
-        batches = self._batches(inputs)
+        batches = self.stored_inputs(self._batches(inputs))
         samples = [tuple(batch[i : i + 1] for batch in batches) for i in range(batches[0].shape[0])]
         choice = self.planned_for(core_target(on), keep_plan=keep_plan)
-        return _joined(run_on_core(choice.graph, choice.plan, samples))
+        results = run_on_core(choice.graph, choice.plan, samples)
+        return _joined([self.real_outputs(outputs) for outputs in results])
 
     def measure(
         self,
@@ -138,31 +144,46 @@ class Compiled:
         """
         from scanlet.execution.on_core import core_target, measure_on_core
 
-        sample = (
-            tuple(batch[:1] for batch in self._batches(inputs)) if inputs else self.golden.inputs[0]
-        )
+        real = [b[:1] for b in self._batches(inputs)] if inputs else list(self.golden.inputs[0])
+        sample = tuple(self.stored_inputs(real))
         choice = self.planned_for(
             core_target(on), keep_plan=keep_plan, tile=tile, memory_limit=memory_limit
         )
         return measure_on_core(choice.graph, choice.plan, sample, fused=fused, naive=naive)
 
     def run_raw(self, *inputs: Any) -> Any:
-        """As `run`, exchanging the stored values: the same for float32 models."""
-        batches = self._batches(inputs)
+        """As `run`, exchanging the stored values: integers for integer precisions.
+
+        `inputs` and `outputs` state scale and zero point: real = scale * (stored - zero_point).
+        """
+        return _joined(self._run_each(self._batches(inputs, stored=True)))
+
+    def _run_each(self, batches: Sequence[np.ndarray]) -> list[list[np.ndarray]]:
         count = batches[0].shape[0]
-        results = [
-            self.interpreter.run(*(batch[i : i + 1] for batch in batches)) for i in range(count)
+        return [self.interpreter.run(*(b[i : i + 1] for b in batches)) for i in range(count)]
+
+    def stored_inputs(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Real input values as the model stores them: to nearest, saturated."""
+        return [
+            quantized(array, tensor.quantization, tensor.dtype) if tensor.quantization else array
+            for tensor, array in zip(self.inputs, arrays, strict=True)
         ]
-        outputs = tuple(
-            np.concatenate(parts) if count > 1 else parts[0] for parts in zip(*results, strict=True)
-        )
-        return outputs if len(outputs) > 1 else outputs[0]
+
+    def real_outputs(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Stored output values as float32 numbers."""
+        return [
+            dequantized(array, tensor.quantization).astype(np.float32)
+            if tensor.quantization
+            else array
+            for tensor, array in zip(self.outputs, arrays, strict=True)
+        ]
 
     def reset(self) -> None:
         """Clear the recurrent state (stream mode; sequence mode starts from zero anyway)."""
         self.interpreter.reset()
 
-    def _batches(self, inputs: tuple[Any, ...]) -> list[np.ndarray]:
+    def _batches(self, inputs: tuple[Any, ...], *, stored: bool = False) -> list[np.ndarray]:
+        """The inputs as arrays, checked; of the stored types, or real values of theirs."""
         if len(inputs) != len(self.inputs):
             raise InputError(f"{len(self.inputs)} inputs expected, got {len(inputs)}")
         batches = []
@@ -175,7 +196,8 @@ class Compiled:
                 )
             if not len(array):
                 raise InputError(f"input {tensor.name!r} is an empty batch")
-            batches.append(array.astype(tensor.dtype, copy=False))
+            real = tensor.quantization is not None and not stored
+            batches.append(array.astype("float32" if real else tensor.dtype, copy=False))
         counts = {len(batch) for batch in batches}
         if len(counts) != 1:
             raise InputError(f"the inputs' batches differ in size: {sorted(counts)}")
@@ -207,7 +229,7 @@ class Compiled:
         candidates: Sequence[Extent] = self.extents
         if keep_plan:
             tile = self.report["plan"]["tile"]
-        elif self.source is not None:
+        elif self.source is not None and self.precision == "float32":
             candidates = extents(self.source, mode=self.mode)
         return choose_plan(candidates, on, tile=tile, memory_limit=memory_limit)
 

@@ -35,6 +35,10 @@ class InputError(ScanletError):
     """An argument or an input array has the wrong type, shape or value."""
 
 
+class CalibrationError(ScanletError):
+    """The calibration data cannot tell the ranges of the model's values (none, NaN, infinite)."""
+
+
 class TargetError(ScanletError):
     """An unknown target, or a model that does not fit the target's memory."""
 

@@ -72,7 +72,9 @@ def load(directory: Path) -> Compiled:
     }
     source = graph_from_bytes(_read(directory / GRAPH_FILE))
     try:
-        fusion = Fusion(**report["plan"]["fusion"])
+        fusion, legal = Fusion(**report["plan"]["fusion"]), source
+        if report["precision"] == "float32":
+            legal = run(source, mode=report["mode"], fusion=fusion)
         return Compiled(
             name=report["model"]["name"],
             target=find(report["target"]["name"]),
@@ -84,7 +86,7 @@ def load(directory: Path) -> Compiled:
             golden=_read_golden(directory, report["golden"]),
             report=report,
             source=source,
-            extents=(Extent(fusion, run(source, mode=report["mode"], fusion=fusion)),),
+            extents=(Extent(fusion, legal),),
         )
     except (KeyError, TypeError) as error:
         raise ModelFileError(
@@ -100,7 +102,7 @@ def verify_golden(compiled: Compiled) -> list[GoldenResult]:
     results = []
     for index, (sample, expected) in enumerate(zip(golden.inputs, golden.outputs, strict=True)):
         compiled.reset()
-        got = compiled.interpreter.run(*sample)
+        got = compiled.real_outputs(compiled.interpreter.run(*compiled.stored_inputs(sample)))
         error = max(
             float(np.max(np.abs(g.astype(np.float64) - e), initial=0.0))
             for g, e in zip(got, expected, strict=True)
@@ -115,7 +117,9 @@ def _project_spec(compiled: Compiled) -> ProjectSpec:
     from scanlet.emit.project import ProjectSpec, TensorSpec
 
     def describe(tensor: Any) -> TensorSpec:
-        return TensorSpec(tensor.name, tensor.shape, tensor.dtype)
+        q = tensor.quantization
+        scale, zero_point = (q.scales[0], q.zero_points[0]) if q else (None, None)
+        return TensorSpec(tensor.name, tensor.shape, tensor.dtype, scale, zero_point)
 
     arena = compiled.report["arena"]
     return ProjectSpec(

@@ -33,6 +33,12 @@ def print_summary(compiled: Compiled, directory: Path) -> None:
         f"largest error {checked['max_error']:.3g}, mean {checked['mean_error']:.3g} "
         f"({checked['samples']} samples on {checked['ran_on']})",
     )
+    if checked["label_agreement"] is not None:
+        table.add_row("same label as PyTorch", f"{checked['label_agreement']:.2%}")
+    if report["quantization"] is not None:
+        islands = report["quantization"]["islands"]
+        floats = "; ".join(", ".join(island["nodes"]) for island in islands) or "nothing"
+        table.add_row("in float32", floats)
     table.add_row("project", str(directory))
     console = Console()
     console.print(f"[bold]{compiled.name}[/bold] compiled")

@@ -6,7 +6,10 @@ from typing import Any
 
 import numpy as np
 
-PER_LINE = {"float32": 8, "int32": 12, "int16": 16, "int8": 20}
+PER_LINE = {
+    **{"float32": 8, "int64": 8, "int32": 12, "uint32": 12},
+    **{"int16": 16, "uint16": 16, "int8": 20},
+}
 
 
 def c_float(value: float) -> str:

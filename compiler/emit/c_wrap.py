@@ -14,7 +14,7 @@ def _wrap_line(line: str) -> list[str]:
     parts: list[str] = []
     open_at: list[int] = []  # columns of the parentheses that are open where the line starts
     while len(line) > WIDTH and not line.lstrip().startswith("//"):
-        end = line.rfind(", ", 0, WIDTH) + 1
+        end = line.rfind(", ", 0, WIDTH + 1) + 1
         for column in range(len(line) - len(line.lstrip()), end):
             if line[column] == "(":
                 open_at.append(column)

@@ -16,8 +16,7 @@ from scanlet.emit.tflite.lowering import lower
 from scanlet.emit.tflite.serialize import TENSOR_TYPES, serialize
 from scanlet.errors import EmitError
 from scanlet.graph import Graph, Node
-from scanlet.graph.operators import SelectiveSSM
-from scanlet.planning.layer import LayerPlan
+from scanlet.planning.layer import MIXERS, LayerPlan
 
 
 def write_model(
@@ -42,7 +41,7 @@ def write_model(
     for tensor in graph.tensors():
         if tensor.dtype not in TENSOR_TYPES:
             raise EmitError(f"tensor {tensor.name!r} has the type {tensor.dtype!r}")
-    mixers = [node for node in graph.nodes if isinstance(node.op, SelectiveSSM)]
+    mixers = [node for node in graph.nodes if isinstance(node.op, MIXERS)]
     if len(mixers) != len(layers):
         raise EmitError(f"{len(mixers)} SELECTIVE_SSM nodes, but {len(layers)} layer plans")
     plans = {id(node): layer for node, layer in zip(mixers, layers, strict=True)}
@@ -71,7 +70,7 @@ def _lower_layer(assembly: Assembly, node: Node, layer: LayerPlan) -> None:
     from scanlet.emit.custom_options import encode
     from scanlet.planning.packing import pack_layer
 
-    if not isinstance(node.op, SelectiveSSM) or layer.op != node.op:
+    if not isinstance(node.op, MIXERS) or layer.op != node.op:
         raise EmitError(f"the plan of layer {layer.name!r} is of another node", where=layer.name)
     weights: dict[str, np.ndarray] = {}
     for name, tensor in node.op.named(node.inputs).items():
@@ -80,5 +79,6 @@ def _lower_layer(assembly: Assembly, node: Node, layer: LayerPlan) -> None:
         weights[name] = tensor.data
     inputs = [assembly.index(node.inputs[0])]
     for packed in pack_layer(layer, weights):
-        inputs.append(assembly.constant(f"{layer.name}.{packed.name}", packed.data))
+        dtype = str(packed.data.dtype)
+        inputs.append(assembly.constant(f"{layer.name}.{packed.name}", packed.data, dtype))
     assembly.custom_operator(inputs, assembly.produce(node.output), encode(layer))

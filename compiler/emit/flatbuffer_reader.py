@@ -171,6 +171,8 @@ def _quantization(
     scales, zero_points = tuple(table["scale"]), tuple(table["zero_point"])
     axis = table["quantized_dimension"]
     per_channel = len(scales) > 1
+    if len(zero_points) == 1:  # TFLM takes one for all channels
+        zero_points *= len(scales)
     if len(zero_points) != len(scales) or not all(0 < s < math.inf for s in scales):
         raise ModelFileError(f"tensor {name!r}: odd quantization parameters")
     if per_channel and not (0 <= axis < len(shape) and shape[axis] == len(scales)):

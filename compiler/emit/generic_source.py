@@ -9,6 +9,7 @@ import numpy as np
 
 from scanlet.emit.c_text import c_array_body
 from scanlet.emit.generic_calls import CALLS
+from scanlet.emit.generic_integer import integer_call, is_integer
 from scanlet.emit.operator_source import render_component
 from scanlet.emit.templates import render
 from scanlet.errors import GraphError
@@ -20,7 +21,10 @@ from scanlet.planning.plan import Plan
 from scanlet.resources import resource_dir
 from scanlet.version import __version__
 
-C_TYPES = {"float32": "float", "int32": "int32_t"}
+C_TYPES = {
+    "float32": "float",
+    **{name: f"{name}_t" for name in ("int8", "int16", "int32", "int64", "uint16", "uint32")},
+}
 
 
 def render_generic(graph: Graph, plan: Plan, *, name: str) -> dict[str, str]:
@@ -54,6 +58,7 @@ class Library:
         self.memory: GenericMemory = plan_memory(graph, plan)
         self.names: dict[int, str] = {}
         self.weights: list[dict[str, Any]] = []
+        self.constants: dict[tuple[str, bytes], str] = {}
         self.layers: list[dict[str, Any]] = []
         for i, tensor in enumerate(graph.inputs):
             self.names[id(tensor)] = f"input{i}"
@@ -62,7 +67,11 @@ class Library:
                 raise GraphError(f"output {tensor.name!r} is an input or a constant")
             self.names[id(tensor)] = f"output{i}"
         self.activations = [
-            {"c": self.c_name(tensor), "offset": self.memory.tensors[id(tensor)]}
+            {
+                "c": self.c_name(tensor),
+                "type": C_TYPES[tensor.dtype],
+                "offset": self.memory.tensors[id(tensor)],
+            }
             for tensor in graph.tensors()
             if id(tensor) in self.memory.tensors
         ]
@@ -107,7 +116,8 @@ class Library:
 
     def parameters(self) -> str:
         inputs = [f"const {C_TYPES[t.dtype]}* const {self.names[id(t)]}" for t in self.graph.inputs]
-        return ", ".join(inputs + [f"float* const {self.names[id(t)]}" for t in self.graph.outputs])
+        outputs = [f"{C_TYPES[t.dtype]}* const {self.names[id(t)]}" for t in self.graph.outputs]
+        return ", ".join(inputs + outputs)
 
     def c_name(self, tensor: Tensor) -> str:
         """The tensor's array in C; a constant becomes a weight on first use."""
@@ -146,26 +156,36 @@ class Library:
         )
         return c_name
 
+    def constant(self, name: str, data: np.ndarray) -> str:
+        """A table or the like as a weight; equal ones are kept once."""
+        key = (str(data.dtype), data.tobytes())
+        if key not in self.constants:
+            self.constants[key] = self.weight(name, data, str(data.dtype))
+        return self.constants[key]
+
     def step(self, node: Node, layer: LayerPlan | None) -> dict[str, Any]:
         out = self.c_name(node.output)
         comment = f"{type(node.op).__name__} -> {node.output.name}"
         if layer is not None:
             return {"comment": comment, "lines": self.run_layer(node, layer, out)}
-        if type(node.op) not in CALLS:
-            raise GraphError(f"{node.op} has no generic C form", where=node.source.module)
         names = [self.c_name(tensor) for tensor in node.inputs]
-        text = CALLS[type(node.op)](node, node.op, names, out)
+        if is_integer(node):
+            text = integer_call(node, names, out, self.constant)
+        elif type(node.op) in CALLS:
+            text = CALLS[type(node.op)](node, node.op, names, out)
+        else:
+            raise GraphError(f"{node.op} has no generic C form", where=node.source.module)
         return {"comment": comment, "lines": text.splitlines()}
 
     def run_layer(self, node: Node, layer: LayerPlan, out: str) -> list[str]:
         named = layer.op.named(node.inputs)
         data = {weight: tensor.data for weight, tensor in named.items()}
         weights = [
-            self.weight(named[packed.name].name, packed.data, "float32")
+            self.weight(named[packed.name].name, packed.data, str(packed.data.dtype))
             for packed in pack_layer(layer, data)
         ]
         index = len(self.layers)
-        self.layers.append({"name": f"{layer.name}_{index}", "weights": weights})
+        self.layers.append({"name": f"{layer.name}_{index}", "weights": weights, "type": "void"})
         table = self.table_index(layer)
         scratch = f"arena + {self.memory.scratch[index]}"
         x = self.c_name(node.inputs[0])

@@ -43,6 +43,6 @@ class _NaiveLibrary(Library):
             if tensor.data is not None
         ]
         index = len(self.layers)
-        self.layers.append({"name": f"{layer.name}_{index}", "weights": weights})
+        self.layers.append({"name": f"{layer.name}_{index}", "weights": weights, "type": "float"})
         x = self.c_name(node.inputs[0])
         return [f"{layer.name}_naive({x}, {out}, {layer.name}_{index}_weights);"]

@@ -8,8 +8,11 @@ from typing import Any
 from scanlet.emit import custom_options
 from scanlet.emit.c_wrap import wrap
 from scanlet.emit.templates import render
+from scanlet.errors import EmitError
+from scanlet.graph.operators import IntegerSSM
+from scanlet.planning.integer_layout import LAYOUTS, IntegerLayout
 from scanlet.planning.layer import LayerPlan
-from scanlet.planning.packing import packed_shapes
+from scanlet.planning.packing import packed_shapes, packed_types
 from scanlet.resources import resource_dir
 from scanlet.targets import Target
 from scanlet.version import __version__
@@ -37,6 +40,7 @@ def render_component(
         "version": __version__,
         "target": target,
         "layers": list(unique.values()),
+        "integer_layout": _integer_layout(layers, target),
         "uses_gelu": uses_gelu,
         "gelu_block": custom_options.encode_gelu(),
     }
@@ -57,12 +61,26 @@ def render_component(
 
 def _layer_context(layer: LayerPlan, block: bytes) -> dict[str, Any]:
     shapes = packed_shapes(layer)
+    types = packed_types(layer)
     return {
         "names": [layer.name],
         "plan": layer,
         "op": layer.op,
         "block": block,
+        "integer": isinstance(layer.op, IntegerSSM),
+        "types": types,
+        "activation": layer.op.activation if isinstance(layer.op, IntegerSSM) else "float32",
         "weights": {weight: (i, shape) for i, (weight, shape) in enumerate(shapes.items())},
         "scratch": {buffer.name: buffer for buffer in layer.scratch},
         "state": {buffer.name: buffer for buffer in layer.state},
     }
+
+
+def _integer_layout(layers: Sequence[LayerPlan], target: Target) -> IntegerLayout | None:
+    """The layout of a component's integer layers; None if it has none."""
+    for layer in layers:
+        if layer.layout not in (None, LAYOUTS[target.kernels]):
+            raise EmitError(
+                f"layer {layer.name!r} was planned for other kernels than those of {target.name}"
+            )
+    return next((layer.layout for layer in layers if layer.layout is not None), None)

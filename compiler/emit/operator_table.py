@@ -23,12 +23,21 @@ class BuiltinEntry:
     """One builtin operator.
 
     `resolver_method` belongs to MicroMutableOpResolver; `options` is the schema's options table,
-    None where the operator has none (or its table is empty and optional).
+    None where the operator has none (or its table is empty and optional). `int8` and `int16` are
+    the operator's versions on activations of these types, None where either library has no kernel
+    for them. FULLY_CONNECTED has none for int16: that of esp-nn knows no scales per channel; a
+    CONV_2D takes its place.
     """
 
     name: str
     resolver_method: str
     options: str | None = None
+    int8: int | None = None
+    int16: int | None = None
+
+    def version(self, dtype: str) -> int | None:
+        """The version for activations of `dtype`; None where there is no kernel."""
+        return {"int8": self.int8, "int16": self.int16}.get(dtype, 1)
 
     @property
     def code(self) -> int:
@@ -44,40 +53,44 @@ class BuiltinEntry:
 BUILTINS: dict[str, BuiltinEntry] = {
     entry.name: entry
     for entry in (
-        BuiltinEntry("ABS", "AddAbs"),
-        BuiltinEntry("ADD", "AddAdd", "AddOptions"),
-        BuiltinEntry("AVERAGE_POOL_2D", "AddAveragePool2D", "Pool2DOptions"),
-        BuiltinEntry("CONCATENATION", "AddConcatenation", "ConcatenationOptions"),
-        BuiltinEntry("CONV_2D", "AddConv2D", "Conv2DOptions"),
-        BuiltinEntry("DEPTHWISE_CONV_2D", "AddDepthwiseConv2D", "DepthwiseConv2DOptions"),
+        BuiltinEntry("ABS", "AddAbs", int8=2, int16=3),
+        BuiltinEntry("ADD", "AddAdd", "AddOptions", int8=2, int16=3),
+        BuiltinEntry("AVERAGE_POOL_2D", "AddAveragePool2D", "Pool2DOptions", int8=2, int16=3),
+        BuiltinEntry("CONCATENATION", "AddConcatenation", "ConcatenationOptions", int8=2, int16=3),
+        BuiltinEntry("CONV_2D", "AddConv2D", "Conv2DOptions", int8=3, int16=4),
+        BuiltinEntry(
+            "DEPTHWISE_CONV_2D", "AddDepthwiseConv2D", "DepthwiseConv2DOptions", int8=3, int16=5
+        ),
+        BuiltinEntry("DEQUANTIZE", "AddDequantize", int8=2, int16=3),
         BuiltinEntry("DIV", "AddDiv", "DivOptions"),
         BuiltinEntry("EXP", "AddExp"),
-        BuiltinEntry("FULLY_CONNECTED", "AddFullyConnected", "FullyConnectedOptions"),
-        BuiltinEntry("GATHER", "AddGather", "GatherOptions"),
+        BuiltinEntry("FULLY_CONNECTED", "AddFullyConnected", "FullyConnectedOptions", int8=12),
+        BuiltinEntry("GATHER", "AddGather", "GatherOptions", int8=2),
         BuiltinEntry("LOG", "AddLog"),
-        BuiltinEntry("LOGISTIC", "AddLogistic"),
-        BuiltinEntry("MAXIMUM", "AddMaximum"),
-        BuiltinEntry("MAX_POOL_2D", "AddMaxPool2D", "Pool2DOptions"),
-        BuiltinEntry("MEAN", "AddMean", "ReducerOptions"),
-        BuiltinEntry("MINIMUM", "AddMinimum"),
-        BuiltinEntry("MUL", "AddMul", "MulOptions"),
+        BuiltinEntry("LOGISTIC", "AddLogistic", int8=2, int16=3),
+        BuiltinEntry("MAXIMUM", "AddMaximum", int8=2, int16=4),
+        BuiltinEntry("MAX_POOL_2D", "AddMaxPool2D", "Pool2DOptions", int8=2, int16=3),
+        BuiltinEntry("MEAN", "AddMean", "ReducerOptions", int8=2, int16=3),
+        BuiltinEntry("MINIMUM", "AddMinimum", int8=2, int16=4),
+        BuiltinEntry("MUL", "AddMul", "MulOptions", int8=2, int16=4),
         BuiltinEntry("NEG", "AddNeg"),
-        BuiltinEntry("PAD", "AddPad"),
-        BuiltinEntry("REDUCE_MAX", "AddReduceMax", "ReducerOptions"),
-        BuiltinEntry("REDUCE_MIN", "AddReduceMin", "ReducerOptions"),
-        BuiltinEntry("RELU", "AddRelu"),
-        BuiltinEntry("RELU6", "AddRelu6"),
-        BuiltinEntry("RESHAPE", "AddReshape", "ReshapeOptions"),
+        BuiltinEntry("PAD", "AddPad", int8=2, int16=3),
+        BuiltinEntry("QUANTIZE", "AddQuantize", int8=2, int16=2),
+        BuiltinEntry("REDUCE_MAX", "AddReduceMax", "ReducerOptions", int8=2),
+        BuiltinEntry("REDUCE_MIN", "AddReduceMin", "ReducerOptions", int8=2),
+        BuiltinEntry("RELU", "AddRelu", int8=2, int16=3),
+        BuiltinEntry("RELU6", "AddRelu6", int8=2, int16=3),
+        BuiltinEntry("RESHAPE", "AddReshape", "ReshapeOptions", int8=1, int16=1),
         BuiltinEntry("RSQRT", "AddRsqrt"),
-        BuiltinEntry("SOFTMAX", "AddSoftmax", "SoftmaxOptions"),
+        BuiltinEntry("SOFTMAX", "AddSoftmax", "SoftmaxOptions", int8=2, int16=3),
         BuiltinEntry("SQRT", "AddSqrt"),
         BuiltinEntry("SQUARE", "AddSquare"),
         BuiltinEntry("SQUARED_DIFFERENCE", "AddSquaredDifference"),
-        BuiltinEntry("STRIDED_SLICE", "AddStridedSlice", "StridedSliceOptions"),
-        BuiltinEntry("SUB", "AddSub", "SubOptions"),
-        BuiltinEntry("SUM", "AddSum", "ReducerOptions"),
-        BuiltinEntry("TANH", "AddTanh"),
-        BuiltinEntry("TRANSPOSE", "AddTranspose"),
+        BuiltinEntry("STRIDED_SLICE", "AddStridedSlice", "StridedSliceOptions", int8=2, int16=2),
+        BuiltinEntry("SUB", "AddSub", "SubOptions", int8=2, int16=5),
+        BuiltinEntry("SUM", "AddSum", "ReducerOptions", int8=2, int16=3),
+        BuiltinEntry("TANH", "AddTanh", int8=2, int16=3),
+        BuiltinEntry("TRANSPOSE", "AddTranspose", int8=2, int16=5),
     )
 }
 

@@ -77,6 +77,7 @@ def summarize(compiled: Compiled, mixers: Sequence[Any]) -> dict[str, Any]:
             "tolerance": verification.tolerance * verification.scale,
             "ran_on": verification.ran_on,
         },
+        "quantization": _quantization(compiled),
         "golden": {
             "samples": len(compiled.golden.inputs),
             "inputs": len(compiled.inputs),
@@ -112,6 +113,18 @@ def _arena(compiled: Compiled, plan: Plan) -> dict[str, Any]:
         "scratch": recorded.scratch,
         "persistent": recorded.persistent,
         "structures": recorded.structures + recorded.temporary,
+    }
+
+
+def _quantization(compiled: Compiled) -> dict[str, Any] | None:
+    """What an integer precision does to the model; None for float32."""
+    made = compiled.quantized
+    if made is None:
+        return None
+    return {
+        "state": made.state,
+        "islands": [asdict(island) for island in made.islands],
+        "sensitivity": [asdict(row) for row in made.sensitivity],
     }
 
 

@@ -12,13 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from scanlet.emit.generic_source import render_generic
+from scanlet.emit.generic_source import C_TYPES, render_generic
 from scanlet.emit.naive_source import render_naive
 from scanlet.emit.templates import render
 from scanlet.errors import TargetError
 from scanlet.execution.samples import Sample
 from scanlet.graph import Graph
 from scanlet.planning.generic import plan_memory
+from scanlet.planning.memory import align
 from scanlet.planning.plan import Plan
 from scanlet.targets import ALL, Target, find
 
@@ -32,12 +33,12 @@ class CoreProgram:
     """Sources of a program that runs `samples` samples, as the emulation harness takes them."""
 
     sources: dict[str, str]
-    output_sizes: tuple[int, ...]
+    output_sizes: tuple[int, ...]  # bytes of each output
     samples: int
 
     @property
     def output_bytes(self) -> int:
-        return 4 * sum(self.output_sizes) * self.samples
+        return sum(self.output_sizes) * self.samples
 
 
 def core_target(on: str) -> Target:
@@ -75,11 +76,15 @@ def run_on_core(
             output_bytes=program.output_bytes,
             fused=fused,
         )
-        values = np.frombuffer(result.output, "<f4").reshape(len(chosen), -1)
-        for row in values:
+        for row in np.frombuffer(result.output, np.uint8).reshape(len(chosen), -1):
             parts = np.split(row, np.cumsum(program.output_sizes)[:-1])
             outputs.append(
-                [part.reshape(t.shape) for part, t in zip(parts, graph.outputs, strict=True)]
+                [
+                    np.frombuffer(part.tobytes(), np.dtype(t.dtype).newbyteorder("<")).reshape(
+                        t.shape
+                    )
+                    for part, t in zip(parts, graph.outputs, strict=True)
+                ]
             )
     return outputs
 
@@ -130,12 +135,12 @@ def measure_on_core(
 
 def core_program(graph: Graph, plan: Plan, samples: int, *, naive: bool = False) -> CoreProgram:
     """The generic library with a main that runs `samples` samples and counts the last."""
-    sizes = tuple(tensor.size for tensor in graph.outputs)
+    sizes = tuple(tensor.nbytes for tensor in graph.outputs)
+    outputs = [(C_TYPES[tensor.dtype], tensor.size) for tensor in graph.outputs]
     arguments, offset = [], 0
     for tensor in graph.inputs:
-        kind = "float" if tensor.dtype == "float32" else "int32_t"
-        arguments.append(f"(const {kind}*)(const void*)(in + {offset})")
-        offset += tensor.nbytes
+        arguments.append(f"(const {C_TYPES[tensor.dtype]}*)(const void*)(in + {offset})")
+        offset += align(tensor.nbytes)
     arguments += [f"output{i}" for i in range(len(sizes))]
     sources = (render_naive if naive else render_generic)(graph, plan, name=NAME)
     sources["core_main.c"] = render(
@@ -143,7 +148,7 @@ def core_program(graph: Graph, plan: Plan, samples: int, *, naive: bool = False)
         {
             "name": NAME,
             "samples": samples,
-            "output_sizes": sizes,
+            "outputs": outputs,
             "arguments": ", ".join(arguments),
             "sample_bytes": offset,
         },
@@ -161,4 +166,5 @@ def _core(target: Target) -> str:
 
 
 def _input_bytes(samples: Sequence[Sample]) -> bytes:
-    return b"".join(array.tobytes() for sample in samples for array in sample)
+    arrays = [array.tobytes() for sample in samples for array in sample]
+    return b"".join(data.ljust(align(len(data)), b"\0") for data in arrays)

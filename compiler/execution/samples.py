@@ -47,12 +47,17 @@ def as_sample(value: Any, inputs: Sequence[Tensor], where: str) -> Sample:
 
 def as_samples(data: Iterable[Any], inputs: Sequence[Tensor], where: str) -> list[Sample]:
     """All samples of `data`; raises InputError if there is none or one holds a NaN."""
+    if not isinstance(data, Iterable):
+        raise InputError(f"a list of samples expected, got {type(data).__name__}", where=where)
     samples = [as_sample(value, inputs, f"{where}[{i}]") for i, value in enumerate(data)]
     if not samples:
         raise InputError("no samples: the iterable is empty", where=where)
     for i, sample in enumerate(samples):
-        if any(not np.isfinite(array).all() for array in sample):
-            raise InputError("a value is NaN or infinite", where=f"{where}[{i}]")
+        for tensor, array in zip(inputs, sample, strict=True):
+            if not np.isfinite(array).all():
+                raise InputError(
+                    f"a value of input {tensor.name!r} is NaN or infinite", where=f"{where}[{i}]"
+                )
     return samples
 
 

@@ -10,8 +10,9 @@ import numpy as np
 from scanlet.errors import VerificationError
 from scanlet.execution.samples import Sample
 
-#: Largest error of a float32 output that is accepted, relative to the outputs' magnitude.
-FLOAT32_TOLERANCE = 1e-4
+#: Largest error of an output that is accepted, relative to the outputs' magnitude, by precision.
+#: Integers are judged by their accuracy on data; this catches what went wrong altogether.
+TOLERANCE = {"float32": 1e-4, "int8": 0.5, "int16x8": 0.1}
 
 Runner = Callable[..., list[np.ndarray]]
 

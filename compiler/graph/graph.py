@@ -9,6 +9,7 @@ import numpy as np
 
 from scanlet.errors import GraphError, InputError
 from scanlet.graph.operators.base import Operator
+from scanlet.graph.quantized import evaluate_node
 from scanlet.graph.tensor import Tensor
 
 
@@ -217,7 +218,8 @@ class Graph:
             return values[tensor.name]
 
         for node in self.nodes:
-            values[node.output.name] = node.op.evaluate(*[value(t) for t in node.inputs])
+            arrays = [value(t) for t in node.inputs]
+            values[node.output.name] = evaluate_node(node, arrays, dtype)
         for tensor in self.outputs:
             values.setdefault(tensor.name, value(tensor))
         return values

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from scanlet.graph import Graph, Node
-from scanlet.graph.operators import Conv1d, Linear, SelectiveSSM
+from scanlet.graph.operators import Conv1d, IntegerSSM, Linear, SelectiveSSM
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def node_multiplies(node: Node) -> Multiplies | None:
         return Multiplies(weight.size, math.prod(node.output.shape[:-1]))
     if isinstance(op, Conv1d):
         return Multiplies(node.inputs[1].size, node.output.shape[1])
-    if isinstance(op, SelectiveSSM):
+    if isinstance(op, (SelectiveSSM, IntegerSSM)):
         weights = op.named(node.inputs)
         products = ("input_weight", "in_proj_weight", "conv_weight", "x_proj_weight")
         per_step = sum(weights[name].size for name in products if name in weights)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from scanlet.errors import GraphError, UnsupportedModelError
 from scanlet.graph import Node
-from scanlet.graph.operators import SelectiveSSM
+from scanlet.graph.operators import IntegerSSM, SelectiveSSM
+from scanlet.planning.integer_layout import IntegerLayout
 from scanlet.planning.memory import Lifetime, align, place
 
 MAX_TILE = 8
 MAX_D_CONV = 24
 LANES = 4  # outputs that a product computes side by side; packed weights are padded to it
 FLOAT = 4  # bytes
+
+#: The operators that the generated component runs, one LayerPlan a node.
+MIXERS = (SelectiveSSM, IntegerSSM)
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,7 @@ class LayerPlan:
 
     index: int
     name: str  # unique within the model, a C identifier
-    op: SelectiveSSM
+    op: SelectiveSSM | IntegerSSM
     length: int
     in_features: int
     d_model: int  # features of the residual stream inside the operator (after an input Linear)
@@ -42,6 +47,7 @@ class LayerPlan:
     tile: int
     scratch: tuple[Buffer, ...]  # needed during a call only
     state: tuple[Buffer, ...]  # h and the conv history: persistent in stream mode, else scratch
+    layout: IntegerLayout | None = None  # of an IntegerSSM
 
     @property
     def scratch_bytes(self) -> int:
@@ -125,6 +131,11 @@ def _scratch(
             want("pool_r", d_model * width, LOAD, OUT, f"pooled residual (d_model, {shape})")
     else:
         want("out", d_out * column, OUT, OUT, "output tile (d_out, T)")
+    return place_buffers(wanted)
+
+
+def place_buffers(wanted: Sequence[tuple[Lifetime, str]]) -> tuple[Buffer, ...]:
+    """Buffers for lifetimes in stages and their comments; those not alive together may overlap."""
     placement = place([lifetime for lifetime, _ in wanted])
     return tuple(
         Buffer(lifetime.name, offset, lifetime.nbytes, comment)

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from scanlet.graph.operators import IntegerSSM
+from scanlet.planning.integer_packing import integer_shapes, integer_types, pack_integer
 from scanlet.planning.layer import LANES, LayerPlan, pad
 
 #: How far the exponent of a decay goes without a clamp; 2^-126 is the smallest normal float.
@@ -26,7 +28,7 @@ PADDED_VECTORS = frozenset({"input_bias", "dt_proj_bias", "out_proj_bias"})
 
 @dataclass(frozen=True)
 class PackedWeight:
-    """A weight as the flatbuffer stores it: float32, C-contiguous."""
+    """A weight as the flatbuffer stores it: C-contiguous, of the type that it is stored in."""
 
     name: str
     data: np.ndarray
@@ -34,6 +36,8 @@ class PackedWeight:
 
 def pack_layer(layer: LayerPlan, weights: dict[str, np.ndarray]) -> list[PackedWeight]:
     """Pack the weights of a layer (canonical shapes by name), in the order of the inputs."""
+    if isinstance(layer.op, IntegerSSM):
+        return [PackedWeight(name, data) for name, data in pack_integer(layer, weights).items()]
     return [
         PackedWeight(name, np.ascontiguousarray(_pack(name, weights, layer), np.float32))
         for name in layer.op.weights
@@ -42,6 +46,8 @@ def pack_layer(layer: LayerPlan, weights: dict[str, np.ndarray]) -> list[PackedW
 
 def packed_shapes(layer: LayerPlan) -> dict[str, tuple[int, ...]]:
     """The stored shape of each weight by name, in the order of the inputs."""
+    if isinstance(layer.op, IntegerSSM):
+        return integer_shapes(layer)
     op = layer.op
     blocks = {
         "input_weight": (layer.d_model, layer.in_features),
@@ -66,6 +72,13 @@ def packed_shapes(layer: LayerPlan) -> dict[str, tuple[int, ...]]:
         "D": (op.d_inner, 2),
     }
     return {name: shapes[name] for name in op.weights}
+
+
+def packed_types(layer: LayerPlan) -> dict[str, str]:
+    """The element type of each weight by name, in the order of the inputs."""
+    if isinstance(layer.op, IntegerSSM):
+        return integer_types(layer)
+    return dict.fromkeys(layer.op.weights, "float32")
 
 
 def _pack(name: str, weights: dict[str, np.ndarray], layer: LayerPlan) -> np.ndarray:

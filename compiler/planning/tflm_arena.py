@@ -29,22 +29,28 @@ class StructureSizes:
     fixed: int  # allocators, planner, subgraph table
     tensor: int  # TfLiteEvalTensor
     node: int  # NodeAndRegistration
-    boundary: int  # TfLiteTensor of a graph input or output, and its quantization
+    boundary: int  # TfLiteTensor of a graph input or output
+    quantization: int  # of a quantized input or output, where `boundary` does not have it
     handle: int  # ScratchBufferHandle
     parameters: int  # a builtin operator's options, at most on average
     kernel_data: int  # a builtin kernel's own data, at most on average
     mixer_data: int  # the data of a SELECTIVE_SSM node
 
 
-POINTERS_32 = StructureSizes(192, 12, 32, 32 + 28, 4, 16, 48, 32)
-POINTERS_64 = StructureSizes(528, 24, 64, 64, 8, 20, 80, 64)
+POINTERS_32 = StructureSizes(192, 12, 32, 32 + 28, 0, 4, 16, 48, 32)
+POINTERS_64 = StructureSizes(528, 24, 64, 64, 32, 8, 20, 80, 64)
 
 #: What a device's arena gets beyond the host's recorded need: esp-nn's kernels request scratch
 #: that the reference kernels do not, at most this much for the operators that we emit in float32.
 MARGIN_BYTES = 2048
 
-#: Reductions whose kernels request four bytes for each element of the output as scratch.
-_REDUCING_IN_SCRATCH = frozenset({"REDUCE_MAX", "REDUCE_MIN"})
+_SUMMING = frozenset({"MEAN", "SUM"})
+_REDUCING = _SUMMING | {"REDUCE_MAX", "REDUCE_MIN"}
+_PER_CHANNEL = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"})
+#: Operators whose kernels keep next to nothing.
+_WITHOUT_DATA = frozenset({"EXP", "LOG", "NEG", "RSQRT", "SQRT", "SQUARE"})
+#: The two tables that an int16 SOFTMAX fills in and keeps.
+_SOFTMAX_TABLES = 2 * 2 * 513
 
 
 @dataclass(frozen=True)
@@ -66,12 +72,14 @@ def predict_arena(
     buffers = tensor_lifetimes(model)
     remaining = iter(layers)
     tail = sizes.fixed + sizes.tensor * len(model.tensors)
-    tail += sizes.boundary * (len(model.inputs) + len(model.outputs))
+    for tensor in (*model.inputs, *model.outputs):
+        tail += sizes.boundary + (sizes.quantization if tensor.quantization else 0)
     for step, operator in enumerate(model.operators, start=1):
         tail += sizes.node
         scratch = []
         if not operator.custom:
-            tail += sizes.parameters + sizes.kernel_data
+            tail += sizes.parameters + _builtin_kept(operator, model)
+            tail += sizes.kernel_data if operator.name not in _WITHOUT_DATA else 0
             scratch = _builtin_scratch(operator, model)
         else:
             tail += sizes.mixer_data
@@ -116,8 +124,21 @@ def tensor_lifetimes(model: ModelDescription) -> list[Lifetime]:
 
 def _builtin_scratch(operator: OperatorDescription, model: ModelDescription) -> list[int]:
     """Scratch that the reference kernel of a builtin operator requests, in bytes."""
-    if operator.name in _REDUCING_IN_SCRATCH:
-        elements = math.prod(model.tensors[operator.outputs[0]].shape)
-        axes = math.prod(model.tensors[operator.inputs[1]].shape)
-        return [4 * elements, 4 * axes]
-    return []
+    if operator.name not in _REDUCING:
+        return []
+    x, axes = (model.tensors[index] for index in operator.inputs[:2])
+    scratch = [4 * len(x.shape), 4 * math.prod(axes.shape)]
+    if operator.name in _SUMMING and x.quantization is not None:
+        scratch.insert(0, 4 * math.prod(model.tensors[operator.outputs[0]].shape))
+    return scratch
+
+
+def _builtin_kept(operator: OperatorDescription, model: ModelDescription) -> int:
+    """Bytes that an integer kernel keeps beyond its own data: factors, tables."""
+    x = model.tensors[operator.inputs[0]]
+    if x.quantization is None:
+        return 0
+    if operator.name in _PER_CHANNEL:
+        weights = model.tensors[operator.inputs[1]].quantization
+        return 8 * len(weights.scales) if weights else 0
+    return _SOFTMAX_TABLES if operator.name == "SOFTMAX" and x.dtype == "int16" else 0

@@ -26,10 +26,8 @@ from scanlet.quantization.rounding import bias_correction, quantize_rows, row_sc
 #: How far beyond the calibrated maximum an int16 inside the operator reaches: one of 15 bits.
 MARGIN = 2.0
 INT16 = 32767
-#: B leaves bits to du, with which it is multiplied into less than 31 bits.
-B_HEADROOM = 0
-#: Below minus this, SiLU is zero to 16 bits.
-SILU_REACH = 12.0
+#: Below minus this, SiLU and softplus are zero to 16 bits.
+VANISHED = 16.0
 #: Bounds of a factor of `fixed_point.scale` as a real number.
 SMALLEST_FACTOR, LARGEST_FACTOR = 2.0**-20, 0.499999
 #: The norm's squared sums fit 64 bits up to this width.
@@ -130,14 +128,15 @@ def integer_mixer(
     weight = w["x_proj_weight"] * u_scale
     bias = np.zeros(len(weight))
     reach = np.maximum(reach, _row_units(weight, bias, 32768) / LARGEST_FACTOR)
-    dt_scale, b_scale = reach[:rank], reach[rank : rank + states] * 2**B_HEADROOM
+    dt_scale, b_scale = reach[:rank], reach[rank : rank + states]
     c_limit = (1 << 16 - (states - 1).bit_length()) - 1 if states > 1 else INT16
     kappa = float((reach[rank + states :] * INT16 / c_limit * b_scale).max())
     scales = np.concatenate([dt_scale, b_scale, kappa / b_scale])
     moments = _scaled(statistics.moments["x_proj_weight"], u_scale)
     keep("x_proj", _rows(weight, bias, 32768, scales, moments))
 
-    delta_fraction = _fraction(max(map(abs, statistics.delta_argument)), least=9, most=15)
+    argument = np.array([statistics.delta_argument])
+    delta_fraction = int(np.clip(_fractions(argument), 9, 15)[0])
     made["dt_proj_weight"], channel["dt_bias"], channel["dt_factor"] = _wide(
         w["dt_proj_weight"] * dt_scale, w["dt_proj_bias"], 2.0**-delta_fraction
     )
@@ -159,6 +158,7 @@ def integer_mixer(
     g_scale = np.maximum(_per_value(statistics.g), gated / LARGEST_FACTOR)
     if op.pooling:
         channel["gate_factor"] = _factor(gated / g_scale)
+        assert statistics.pooled is not None, "of a mixer with pooling"
         p_scale = _balanced(w["out_proj_weight"], statistics.pooled)
         p_scale = np.maximum(p_scale, g_scale / 2**15 / LARGEST_FACTOR)
         channel["pool_factor"] = _factor(g_scale / 2**15 / p_scale)
@@ -219,18 +219,18 @@ def _per_value(largest: np.ndarray) -> np.ndarray:
 
 
 def _fraction(largest: float, *, least: int, most: int = 15) -> int:
-    """The fractional bits of an int16 that holds `largest` times 1.25."""
-    return min(max(15 - math.ceil(math.log2(max(1.25 * largest, 2.0**-15))), least), most)
+    """The fractional bits of an int16 that holds `largest` times MARGIN."""
+    return min(max(15 - math.ceil(math.log2(max(MARGIN * largest, 2.0**-15))), least), most)
 
 
 def _fractions(ranges: np.ndarray) -> np.ndarray:
-    """For each channel's (low, high), the fractional bits of an argument of SiLU.
+    """For each (low, high), the fractional bits of an argument of SiLU or softplus.
 
-    Far below zero SiLU vanishes, so the argument may saturate there.
+    Far below zero both vanish, so the argument may saturate there.
     """
     low, high = ranges[:, 0], ranges[:, 1]
-    reach = np.maximum(high, np.minimum(-low, SILU_REACH))
-    return 15 - np.ceil(np.log2(np.maximum(1.25 * reach, 2.0**-5)))
+    reach = np.maximum(MARGIN * high, np.minimum(MARGIN * -low, VANISHED))
+    return 15 - np.ceil(np.log2(np.maximum(reach, 2.0**-5)))
 
 
 def _balanced(weight: np.ndarray, largest: np.ndarray) -> np.ndarray:

@@ -16,8 +16,6 @@ import scanlet
 from scanlet.nn import MambaMixer
 
 CORES = ("cortex-m4", "cortex-m7", "cortex-m55", "xtensa-fpu", "rv32imc")
-#: Cores whose C library has what the naive transcription calls.
-NAIVE_CORES = ("cortex-m4", "cortex-m7", "cortex-m55")
 LENGTHS = (10, 100, 1000)
 #: Wide enough for the tables, also where the output is a file.
 console = Console(width=max(Console().width, 110))
@@ -58,10 +56,8 @@ def cost_by_core(name: str) -> list[dict[str, Any]]:
     rows = []
     for core in CORES:
         cost = compiled.measure(on=core)
-        naive = ""
-        if core in NAIVE_CORES:
-            cost["naive_instructions"] = compiled.measure(on=core, naive=True)["instructions"]
-            naive = f"x{cost['naive_instructions'] / cost['instructions']:.2f}"
+        cost["naive_instructions"] = compiled.measure(on=core, naive=True)["instructions"]
+        naive = f"x{cost['naive_instructions'] / cost['instructions']:.2f}"
         keys = ("instructions", "loads", "stores", "text_bytes", "stack_bytes", "ram_bytes")
         table.add_row(core, str(cost["tile"]), *(f"{cost[key]:,}" for key in keys), naive)
         rows.append({"network": name, **cost})
@@ -102,6 +98,26 @@ def cost_by_length(name: str) -> list[dict[str, Any]]:
     return rows
 
 
+def step_cost_by_length(name: str) -> list[dict[str, Any]]:
+    """Instructions of one inference divided by its length, for every core."""
+    title = f"{name.split()[0]}: instructions a step by length"
+    table = Table(title=title, title_justify="left")
+    for column in ("core", *(f"L = {length}" for length in LENGTHS)):
+        table.add_column(column, justify="left" if column == "core" else "right", no_wrap=True)
+    compiled = [compile_network(name, length) for length in LENGTHS]
+    rows = []
+    for core in CORES:
+        counts = [one.measure(on=core)["instructions"] for one in compiled]
+        steps = [count / length for count, length in zip(counts, LENGTHS, strict=True)]
+        table.add_row(core, *(f"{step:,.0f}" for step in steps))
+        rows += [
+            {"network": name, "core": core, "length": length, "instructions_a_step": step}
+            for length, step in zip(LENGTHS, steps, strict=True)
+        ]
+    console.print(table)
+    return rows
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m examples.benchmark.run", description="Cost of an inference on cores."
@@ -114,6 +130,7 @@ def main() -> None:
     figures.append(smallest_memory("HAR 10x57", 16384))
     figures.append(smallest_memory("KWS 100x40", 32768))
     figures += cost_by_length("KWS 100x40")
+    figures += step_cost_by_length("KWS 100x40")
     console.print("Instructions, not cycles; sizes in bytes; fused multiply-adds where there are.")
     if arguments.output is not None:
         arguments.output.parent.mkdir(parents=True, exist_ok=True)

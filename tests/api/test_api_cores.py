@@ -101,17 +101,18 @@ def test_bench_and_plan_on_the_command_line(compiled, tmp_path):
     np.testing.assert_allclose(outputs, compiled.run(samples(2)), atol=3e-6)
 
 
-def test_the_naive_transcription_computes_the_same_and_costs_more(classifier, compiled):
+@pytest.mark.parametrize("core", ["cortex-m4", "cortex-m7", "cortex-m55", "xtensa-fpu", "rv32imc"])
+def test_the_naive_transcription_computes_the_same_and_costs_more(classifier, compiled, core):
     from scanlet.execution.emulation import run_program
     from scanlet.execution.on_core import core_program, core_target
 
     x = samples(1)
-    choice = compiled.planned_for(core_target("cortex-m7"))
+    choice = compiled.planned_for(core_target(core))
     program = core_program(choice.graph, choice.plan, 1, naive=True)
-    result = run_program("cortex-m7", program.sources, input_bytes=x.tobytes())
+    result = run_program(core, program.sources, input_bytes=x.tobytes())
     with torch.no_grad():
         expected = classifier(torch.from_numpy(x)).numpy()
     np.testing.assert_allclose(np.frombuffer(result.output, "<f4"), expected[0], atol=3e-6)
-    ours, naive = (compiled.measure(x, on="cortex-m7", naive=flag) for flag in (False, True))
+    ours, naive = (compiled.measure(x, on=core, naive=flag) for flag in (False, True))
     assert naive["instructions"] > ours["instructions"]
     assert naive["ram_bytes"] > ours["ram_bytes"]

@@ -210,6 +210,7 @@ def test_per_channel_quantization_follows_the_axis_of_depthwise_weights():
     weight.quantization = Quantization((0.25, 0.125), (0, 0), axis=0)
     graph = Graph([Tensor("x", (1, 6, 2), "int8", quantization=Quantization((0.5,), (0,)))], [], [])
     graph.outputs = [graph.add(Conv1d(groups=2), [graph.inputs[0], weight], name="y")]
+    graph.outputs[0].quantization = Quantization((1.0,), (0,))
     stored = next(t for t in validate(write_model(graph)).tensors if t.name == "w")
     assert stored.shape == (1, 1, 3, 2)
     assert stored.quantization is not None

@@ -9,69 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from emit_cases import cases, one_node, random_inputs
+from generic_runner import run_generic
 
-from scanlet.emit.generic_source import render_generic
 from scanlet.graph import Graph, Tensor, constant
 from scanlet.graph.operators import Binary, Linear, Reduce, SelectiveSSM, Transpose, Unary
-from scanlet.planning.plan import make_plan
-from scanlet.targets import find
-
-FLAGS = (
-    *("-std=c11", "-g", "-O1", "-ffp-contract=off"),
-    *("-Wall", "-Wextra", "-Wshadow", "-Wconversion", "-Wdouble-promotion", "-Wvla", "-Werror"),
-    *("-fsanitize=address,undefined", "-fno-sanitize-recover"),
-)
-MAIN = """
-#include <stdio.h>
-#include "m_model.h"
-{arrays}
-int main(void) {{
-  m_init();
-  for (;;) {{
-    {reads}
-    if (m_run({arguments}) != 0) return 3;
-    {writes}
-  }}
-}}
-"""
-
-
-def run_generic(graph: Graph, folder: Path, *batches: list[np.ndarray], tile: int = 4) -> list:
-    """Compile the library with a small main and run each batch of inputs; outputs per batch."""
-    for path, text in render_generic(
-        graph, make_plan(graph, find("generic"), tile=tile), name="m"
-    ).items():
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_text(text)
-    types = {"float32": "float", "int32": "int32_t"}
-    arrays = [f"static {types[t.dtype]} in{i}[{t.size}];" for i, t in enumerate(graph.inputs)]
-    arrays += [f"static float out{i}[{t.size}];" for i, t in enumerate(graph.outputs)]
-    reads = [
-        f"if (fread(in{i}, sizeof in{i}, 1, stdin) != 1) return 0;"
-        for i in range(len(graph.inputs))
-    ]
-    writes = [f"fwrite(out{i}, sizeof out{i}, 1, stdout);" for i in range(len(graph.outputs))]
-    names = [f"in{i}" for i in range(len(graph.inputs))]
-    names += [f"out{i}" for i in range(len(graph.outputs))]
-    (folder / "main.c").write_text(
-        MAIN.format(
-            arrays="\n".join(arrays),
-            reads="\n    ".join(reads),
-            writes="\n    ".join(writes),
-            arguments=", ".join(names),
-        )
-    )
-    sources = [path.name for path in folder.glob("*.c")]
-    subprocess.run(["gcc", *FLAGS, *sources, "-o", "run"], cwd=folder, check=True)
-    data = b"".join(array.tobytes() for batch in batches for array in batch)
-    done = subprocess.run(["./run"], cwd=folder, input=data, capture_output=True, check=False)
-    assert done.returncode == 0, done.stderr.decode()
-    values = np.frombuffer(done.stdout, np.float32).reshape(len(batches), -1)
-    ends = np.cumsum([tensor.size for tensor in graph.outputs])[:-1]
-    return [
-        [part.reshape(t.shape) for part, t in zip(np.split(row, ends), graph.outputs, strict=True)]
-        for row in values
-    ]
 
 
 def check(graph: Graph, folder: Path, *, positive: bool = False) -> None:

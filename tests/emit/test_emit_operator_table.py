@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import tflite
 from emit_cases import ARENA_BYTES, cases, one_node, weights
+from emit_integer_cases import integer_cases, quantize
 from tflite_micro.python.tflite_micro import runtime
 
 from scanlet.emit.flatbuffer import write_model
@@ -32,10 +33,13 @@ def test_the_device_library_registers_every_operator():
 
 def test_the_host_interpreter_runs_every_operator():
     ran = set()
-    for case in cases():
+    for case in (*cases(), *integer_cases("int8"), *integer_cases("int16x8")):
         data = write_model(case.graph)
         runtime.Interpreter.from_bytes(data, arena_size=ARENA_BYTES)  # raises for one it lacks
         ran.update(op.name for op in read_model(data).operators)
+    data = write_model(quantize(one_node(Unary("exp"), (1, 4)), "int8").graph)
+    runtime.Interpreter.from_bytes(data, arena_size=ARENA_BYTES)
+    ran.update(op.name for op in read_model(data).operators)  # QUANTIZE, DEQUANTIZE
     assert ran == set(BUILTINS)
 
 

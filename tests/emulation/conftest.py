@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import pytest
 
 from scanlet.execution.emulation import CORES
+
+# The random integer mixers are those of the operator's own tests.
+sys.path.append(str(Path(__file__).parents[1] / "tflm_ops"))
 
 
 @pytest.fixture(params=list(CORES))

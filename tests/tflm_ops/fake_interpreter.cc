@@ -4,7 +4,7 @@
 // Input, all int32 unless stated: node count; for each node the number of calls (0: prepare only),
 // the bytes of the custom options and these; the number of inputs and these; the number of outputs
 // and these. A tensor: type, rank (-1: no shape), sizes, kind of its memory (0 none, 1 aligned,
-// 2 at an odd address), floats given, and these. Output: a line for each node: status (0: fine),
+// 2 at an odd address), bytes given, and these. Output: a line for each node: status (0: fine),
 // requested scratch and persistent bytes, the outputs of all calls (hexadecimal, reset between the
 // last two), and the message.
 #include <stdarg.h>
@@ -21,7 +21,7 @@ namespace micro {
 struct Tensor {
   TfLiteEvalTensor eval;
   char* memory;
-  int elements;
+  size_t bytes;
 };
 
 struct TfLiteContext {
@@ -114,8 +114,8 @@ static void ReadTensor(FILE* file, Tensor* tensor) {
   const int rank = ReadInt(file);
   tensor->eval.dims = rank < 0 ? nullptr : ReadArray(file, rank);
   const int kind = ReadInt(file);
-  tensor->elements = ReadInt(file);
-  const size_t bytes = static_cast<size_t>(tensor->elements) * sizeof(float);
+  tensor->bytes = static_cast<size_t>(ReadInt(file));
+  const size_t bytes = tensor->bytes;
   tensor->memory = kind == 0 ? nullptr : static_cast<char*>(malloc(bytes + 1));
   char* const data = kind == 0 ? nullptr : tensor->memory + (kind == 2);
   if (kind != 0 && fread(data, 1, bytes, file) != bytes) exit(3);
@@ -140,10 +140,8 @@ static void RunNode(FILE* file, const TFLMRegistration& registration) {
     if (call > 0 && call == calls - 1) registration.reset(context, node.user_data);
     if (registration.invoke(context, &node) != kTfLiteOk) exit(4);
     const Tensor& y = context->outputs[0];
-    for (int i = 0; i < y.elements; ++i) {
-      uint32_t bits = 0;
-      memcpy(&bits, static_cast<char*>(y.eval.data.data) + 4 * i, sizeof(bits));
-      printf("%08x", bits);
+    for (size_t i = 0; i < y.bytes; ++i) {
+      printf("%02x", static_cast<uint8_t*>(y.eval.data.data)[i]);
     }
   }
   printf(" %s\n", context->message);

@@ -34,7 +34,7 @@ CHECKED = [
     "-fno-sanitize-recover",
 ]
 
-# Reads int32 layer, count, lengths[count] and then x and the weights as float32; runs the layer
+# Reads int32 layer, count, lengths[count] and then x and the weights in their types; runs the layer
 # once for each length and writes y and the state (length 0: clears the state, as Reset does).
 # Each array is an allocation of its own, so that the sanitizer sees any access beyond it.
 LAYER_MAIN = r"""
@@ -42,30 +42,34 @@ LAYER_MAIN = r"""
 #include <stdlib.h>
 #include <string.h>
 #include HEADER
-static void *read_array(FILE *file, size_t count) {
-  void *const memory = malloc(count * 4 + (count == 0));
-  if (fread(memory, 4, count, file) != count) exit(3);
+static void *read_array(FILE *file, size_t count, size_t size) {
+  void *const memory = malloc(count * size + (count == 0));
+  if (fread(memory, size, count, file) != count) exit(3);
   return memory;
+}
+static size_t size_of(int32_t type) {
+  return type == SCANLET_INT8 ? 1 : type == SCANLET_INT16 ? 2 : 4;
 }
 int main(int argc, char **argv) {
   if (argc != 3) return 2;
   FILE *const in = fopen(argv[1], "rb");
   FILE *const out = fopen(argv[2], "wb");
-  int32_t *const head = read_array(in, 2);
+  int32_t *const head = read_array(in, 2, 4);
   const int32_t count = head[1];
-  int32_t *const lengths = read_array(in, (size_t)count);
+  int32_t *const lengths = read_array(in, (size_t)count, 4);
   const scanlet_layer *const layer = &LAYERS[head[0]];
-  float **const x = malloc((size_t)count * sizeof(float *));
+  const size_t size = size_of(layer->activation);
+  void **const x = malloc((size_t)count * sizeof(void *));
   for (int i = 0; i < count; ++i) {
-    x[i] = read_array(in, (size_t)lengths[i] * (size_t)layer->in_features);
+    x[i] = read_array(in, (size_t)lengths[i] * (size_t)layer->in_features, size);
   }
-  const float **const weights = malloc((size_t)layer->weight_count * sizeof(float *));
+  const void **const weights = malloc((size_t)layer->weight_count * sizeof(void *));
   for (int i = 0; i < layer->weight_count; ++i) {
     size_t elements = 1;
     for (int axis = 0; axis < layer->weights[i].rank; ++axis) {
       elements *= (size_t)layer->weights[i].dims[axis];
     }
-    weights[i] = read_array(in, elements);
+    weights[i] = read_array(in, elements, size_of(layer->weights[i].type));
   }
   if (fgetc(in) != EOF) return 4;
   uint8_t *const state = aligned_alloc(16, layer->state_bytes);
@@ -78,10 +82,10 @@ int main(int argc, char **argv) {
     uint8_t *const scratch = aligned_alloc(16, layer->scratch_bytes);
     memset(scratch, 0xff, layer->scratch_bytes);  // a read of it before a write shows as NaN
     const size_t outputs = (size_t)(layer->pooled ? 1 : lengths[i]) * (size_t)layer->d_out;
-    float *const y = malloc(outputs * sizeof(float));
-    memset(y, 0xff, outputs * sizeof(float));
+    void *const y = malloc(outputs * size);
+    memset(y, 0xff, outputs * size);
     layer->run(x[i], y, lengths[i], weights, scratch, state);
-    fwrite(y, sizeof(float), outputs, out);
+    fwrite(y, size, outputs, out);
     fwrite(state, 1, layer->state_bytes, out);
     free(y);
     free(scratch);
@@ -189,9 +193,11 @@ def make_plan(
     return plan_layer(Node(op, inputs, [y]), index=index, name=f"layer{index}", tile=tile)
 
 
-def render(plans: Sequence[LayerPlan], name: str = "model", gelu: bool = True) -> dict[str, str]:
+def render(
+    plans: Sequence[LayerPlan], name: str = "model", gelu: bool = True, target: str = "esp32s3"
+) -> dict[str, str]:
     """The component of these layers."""
-    return render_component(plans, name=name, uses_gelu=gelu, target=find("esp32s3"))
+    return render_component(plans, name=name, uses_gelu=gelu, target=find(target))
 
 
 @cache
@@ -247,13 +253,16 @@ def run_program(program: Path, data: bytes) -> bytes:
 
 
 def build_layers(
-    plans: Sequence[LayerPlan], name: str = "model", flags: Sequence[str] = (*CHECKED, "-O0")
+    plans: Sequence[LayerPlan],
+    name: str = "model",
+    flags: Sequence[str] = (*CHECKED, "-O0"),
+    target: str = "esp32s3",
 ) -> Path:
     """The program that runs the layers of a component, by default built with sanitizers.
 
     Unoptimised, as sanitizers multiply the compiler's time: six times faster than -O1.
     """
-    files = {**render(plans, name), "main.c": LAYER_MAIN}
+    files = {**render(plans, name, target=target), "main.c": LAYER_MAIN}
     defines = [f'-DHEADER="selective_ssm_{name}.h"', f"-DLAYERS={name}_layers"]
     sources = ["main.c", f"selective_ssm_{name}.c", "-o", "program"]
     return compile_files(files, ["gcc", *flags, *defines, *sources]) / "program"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,16 @@ from operator_harness import (
     random_weights,
     render,
     run_layer,
-    run_program,
+)
+from registration_harness import (
+    INT32,
+    NO_MEMORY,
+    ODD_ADDRESS,
+    Call,
+    Tensor,
+    build_interpreter,
+    refusal,
+    run,
 )
 
 from scanlet.emit.custom_options import encode, encode_gelu
@@ -27,49 +36,6 @@ from scanlet.planning.layer import LayerPlan
 from scanlet.planning.packing import pack_layer
 
 HERE = Path(__file__).parent
-FLOAT32, INT32 = 1, 2
-NO_MEMORY, ALIGNED, ODD_ADDRESS = range(3)
-
-
-@dataclass(frozen=True)
-class Tensor:
-    """As the fake interpreter reads it; `shape` None: the tensor has no dims."""
-
-    shape: tuple[int, ...] | None
-    data: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
-    type: int = FLOAT32
-    memory: int = ALIGNED
-
-    def to_bytes(self) -> bytes:
-        shape = (-1,) if self.shape is None else (len(self.shape), *self.shape)
-        given = self.data.size if self.memory else 0
-        head = np.array([self.type, *shape, self.memory, given], np.int32).tobytes()
-        return head + (self.data.astype(np.float32).tobytes() if given else b"")
-
-
-@dataclass(frozen=True)
-class Call:
-    """A node, and how often it is invoked (0: only prepared)."""
-
-    options: bytes
-    inputs: tuple[Tensor, ...]
-    outputs: tuple[Tensor, ...]
-    calls: int = 0
-
-    def to_bytes(self) -> bytes:
-        parts = [struct.pack("<ii", self.calls, len(self.options)), self.options]
-        for tensors in (self.inputs, self.outputs):
-            parts += [struct.pack("<i", len(tensors)), *(t.to_bytes() for t in tensors)]
-        return b"".join(parts)
-
-
-@dataclass(frozen=True)
-class Result:
-    status: int
-    scratch_bytes: int
-    persistent_bytes: int
-    outputs: np.ndarray
-    message: str
 
 
 class Layer:
@@ -101,34 +67,7 @@ STRANGER = Layer(3, norm="rms")
 
 @pytest.fixture(scope="module")
 def interpreter() -> Path:
-    files = render([layer.plan for layer in LAYERS])
-    files["fake_interpreter.cc"] = (HERE / "fake_interpreter.cc").read_text("utf-8")
-    checked = "-g -fsanitize=address,undefined -fno-sanitize-recover -ffp-contract=off"
-    registerer = "-DSCANLET_HOST_REGISTERER=append_operator"
-    sources = "fake_interpreter.cc selective_ssm_model_registration.cc model.o"
-    command = (
-        f"gcc -std=c11 {checked} -c selective_ssm_model.c -o model.o && "
-        f"g++ -std=c++17 {checked} {registerer} {sources} -o program"
-    )
-    return compile_files(files, ["sh", "-c", command]) / "program"
-
-
-def run(interpreter: Path, *nodes: Call) -> list[Result]:
-    data = struct.pack("<i", len(nodes)) + b"".join(node.to_bytes() for node in nodes)
-    results = []
-    for line in run_program(interpreter, data).decode().splitlines():
-        status, scratch, persistent, outputs, message = line.split(" ", 4)
-        values = np.frombuffer(bytes.fromhex(outputs), ">u4").astype(np.uint32).view(np.float32)
-        results.append(Result(int(status), int(scratch), int(persistent), values, message))
-    assert len(results) == len(nodes)
-    return results
-
-
-def refusal(interpreter: Path, node: Call) -> str:
-    (result,) = run(interpreter, node)
-    assert result.status != 0
-    assert result.message.startswith("SELECTIVE_SSM: ")
-    return result.message
+    return build_interpreter(render([layer.plan for layer in LAYERS]))
 
 
 def sequence(layer: Layer, length: int) -> np.ndarray:

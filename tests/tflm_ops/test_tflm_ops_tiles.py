@@ -10,8 +10,9 @@ from operator_harness import CHECKED, build_layers, make_plan, random_weights, r
 
 from scanlet.planning.layer import LayerPlan
 
-TILES = (1, 2, 3, 4, 5, 8)
-LENGTHS = (1, 2, 3, 5, 7, 8, 9, 33)
+TILES = (1, 2, 3, 4, 5, 6, 7, 8)
+#: The last tile holds every number of steps, alone and after whole tiles.
+LENGTHS = (*range(1, 10), 15, 33)
 SMALLEST_NORMAL = 2.0**-126
 EVERYTHING = frozenset({"input_weight", "input_bias", "norm_weight", "norm_bias", "conv_bias"})
 

@@ -6,8 +6,9 @@
 #include "madd.h"
 #include "mve.h"
 
-#if defined(__ARM_ARCH_PROFILE) && (__ARM_ARCH_PROFILE == 'M') && defined(__ARM_FP) && \
-    (__ARM_FP & 4) && !SCANLET_MVE
+// Builds without optimisation take the portable kernels: there compilers run out of registers.
+#if defined(__OPTIMIZE__) && defined(__ARM_ARCH_PROFILE) && (__ARM_ARCH_PROFILE == 'M') && \
+    defined(__ARM_FP) && (__ARM_FP & 4) && !SCANLET_MVE
 #define SCANLET_ARM 1
 #else
 #define SCANLET_ARM 0

@@ -23,12 +23,17 @@ SCANLET_INLINE float scanlet_exp2_of(const float shifted) {
                            (number << SCANLET_EXP2_SHIFT));
 }
 
+// 2^x as below, with the constants SCANLET_ROUND and SCANLET_LN2 from where the caller has them.
+SCANLET_INLINE float scanlet_exp2_with(const float x, const float round, const float ln2) {
+  const float shifted = x + round;
+  const float f = x - (shifted - round);  // exact, in [-1 / 2048, 1 / 2048]
+  const float power = scanlet_exp2_of(shifted);
+  return SCANLET_MADD(power, power * f, ln2);
+}
+
 // 2^x for -126 <= x <= 127, beyond that an arbitrary number. Relative error 1.9e-7.
 SCANLET_INLINE float scanlet_exp2_within(const float x) {
-  const float shifted = x + SCANLET_ROUND;
-  const float f = x - (shifted - SCANLET_ROUND);  // exact, in [-1 / 2048, 1 / 2048]
-  const float power = scanlet_exp2_of(shifted);
-  return SCANLET_MADD(power, power * f, SCANLET_LN2);
+  return scanlet_exp2_with(x, SCANLET_ROUND, SCANLET_LN2);
 }
 
 // 2^x clamped to what is possible: the result is never below 2^-126 nor above 2^127.

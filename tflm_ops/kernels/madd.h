@@ -30,4 +30,7 @@
 // Kernels take tile sizes as literals: only inlined do the loops over them unroll.
 #define SCANLET_INLINE static inline __attribute__((always_inline))
 
+// A function of its own: what runs rarely, or for layers of all shapes.
+#define SCANLET_NOINLINE static __attribute__((noinline, unused))
+
 #endif  // SCANLET_KERNELS_MADD_H_

@@ -76,6 +76,21 @@ SCANLET_INLINE float32x4_t scanlet_mve_silu(const float32x4_t x) {
   return vpselq_f32(vdupq_n_f32(0.0f), y, vcmpltq_n_f32(x, -87.0f));
 }
 
+// The T-strided column of up to four channels as one vector: offsets and which lanes are there.
+SCANLET_INLINE uint32x4_t scanlet_mve_column(const int32_t T) {
+  return vmulq_n_u32(vidupq_n_u32(0, 1), (uint32_t)T);
+}
+
+SCANLET_INLINE float32x4_t scanlet_mve_load_column(const float* const x, const uint32x4_t column,
+                                                   const int32_t channels) {
+  return vldrwq_gather_shifted_offset_z_f32(x, column, vctp32q((uint32_t)channels));
+}
+
+SCANLET_INLINE void scanlet_mve_store_column(float* const x, const uint32x4_t column,
+                                             const int32_t channels, const float32x4_t value) {
+  vstrwq_scatter_shifted_offset_p_f32(x, column, value, vctp32q((uint32_t)channels));
+}
+
 #endif  // SCANLET_MVE
 
 #endif  // SCANLET_KERNELS_MVE_H_

@@ -11,24 +11,22 @@
 #if SCANLET_MVE
 
 // scanlet_scan for four channels and T = 4; does nothing and returns 0 if a delta is beyond its
-// limit. The sum over n is sequential, as in scan.h.
-static __attribute__((noinline, unused)) int32_t scanlet_mve_scan(
-    float* restrict h, const float* restrict a, const float* restrict bc, const float* const delta,
-    float* const u, const float* const d, const int32_t N, const int32_t steps) {
-  float32x4x4_t step = vld4q_f32(delta);  // val[t]: one lane a channel
+// limit. The sum over n is sequential, as in scan.h. `steps` is a literal.
+SCANLET_INLINE int32_t scanlet_mve_scan_steps(float* restrict h, const float* restrict a,
+                                              const float* restrict bc, const float* const delta,
+                                              float* const u, const float* const d, const int32_t N,
+                                              const int32_t steps) {
+  const float32x4x4_t step = vld4q_f32(delta);  // val[t]: one lane a channel
   const float32x4x2_t skip = vld2q_f32(d);
   SCANLET_UNROLL(4)
-  for (int32_t t = 0; t < 4; ++t) {
-    // Steps that are not there leave the state as it is: 2^0 times it, plus zero.
-    if (t >= steps) step.val[t] = vdupq_n_f32(0.0f);
+  for (int32_t t = 0; t < steps; ++t) {
     if (vcmpgtq_f32(step.val[t], skip.val[1])) return 0;
   }
   const float32x4x4_t x = vld4q_f32(u);
-  float32x4x4_t input, sum;
+  float32x4x4_t input = x, sum = x;  // of which the first `steps` count
   SCANLET_UNROLL(4)
-  for (int32_t t = 0; t < 4; ++t) {
+  for (int32_t t = 0; t < steps; ++t) {
     input.val[t] = vfmaq_f32(vdupq_n_f32(SCANLET_LIFT), step.val[t], x.val[t]);
-    if (t >= steps) input.val[t] = vdupq_n_f32(0.0f);
     sum.val[t] = vmulq_f32(skip.val[0], x.val[t]);
   }
   const uint32x4_t lanes = vmulq_n_u32(vidupq_n_u32(0, 1), (uint32_t)N);
@@ -36,7 +34,7 @@ static __attribute__((noinline, unused)) int32_t scanlet_mve_scan(
     const float32x4_t rate = vldrwq_gather_shifted_offset_f32(a + n, lanes);
     float32x4_t state = vldrwq_gather_shifted_offset_f32(h + n, lanes);
     SCANLET_UNROLL(4)
-    for (int32_t t = 0; t < 4; ++t) {
+    for (int32_t t = 0; t < steps; ++t) {
       const float32x4_t decay = scanlet_mve_exp2_within(vmulq_f32(rate, step.val[t]));
       state = vfmaq_f32(vmulq_n_f32(input.val[t], bc[t]), decay, state);
       sum.val[t] = vfmaq_n_f32(sum.val[t], state, bc[4 + t]);
@@ -46,6 +44,22 @@ static __attribute__((noinline, unused)) int32_t scanlet_mve_scan(
   }
   vst4q_f32(u, sum);
   return 1;
+}
+
+SCANLET_NOINLINE int32_t scanlet_mve_scan(float* const h, const float* const a,
+                                          const float* const bc, const float* const delta,
+                                          float* const u, const float* const d, const int32_t N) {
+  return scanlet_mve_scan_steps(h, a, bc, delta, u, d, N, 4);
+}
+
+// The first `steps` < 4 steps.
+SCANLET_NOINLINE int32_t scanlet_mve_scan_part(float* const h, const float* const a,
+                                               const float* const bc, const float* const delta,
+                                               float* const u, const float* const d,
+                                               const int32_t N, const int32_t steps) {
+  if (steps == 1) return scanlet_mve_scan_steps(h, a, bc, delta, u, d, N, 1);
+  if (steps == 2) return scanlet_mve_scan_steps(h, a, bc, delta, u, d, N, 2);
+  return scanlet_mve_scan_steps(h, a, bc, delta, u, d, N, 3);
 }
 
 #endif  // SCANLET_MVE

@@ -9,14 +9,15 @@
 #include "madd.h"
 #include "rsqrt.h"
 
-// x, y (channels, T); y = (x - mean) / sqrt(variance + eps) * weight + bias for `centre` 1,
-// without mean and with the mean square for 0. `weight` and `bias` may be NULL.
+// x, y (channels, T), the first `steps` columns; y = (x - mean) / sqrt(variance + eps) * weight +
+// bias for `centre` 1, without mean and with the mean square for 0. `weight` and `bias` may be
+// NULL.
 SCANLET_INLINE void scanlet_norm_tile(const float* const x, float* const y,
                                       const float* const weight, const float* const bias,
-                                      const int32_t channels, const int32_t T, const int centre,
-                                      const float eps) {
+                                      const int32_t channels, const int32_t T, const int32_t steps,
+                                      const int centre, const float eps) {
   const float scale = 1.0f / (float)channels;
-  for (int32_t t = 0; t < T; ++t) {
+  for (int32_t t = 0; t < steps; ++t) {
     float mean = 0.0f;
     if (centre) {
       for (int32_t c = 0; c < channels; ++c) mean += x[(ptrdiff_t)c * T + t];

@@ -9,6 +9,26 @@
 #include "madd.h"
 #include "mve.h"
 
+#if SCANLET_MVE
+// scanlet_pool_mean_tile for whole vectors of channels and T = 4.
+SCANLET_INLINE void scanlet_mve_pool_mean_tile(const float* const tile, float* const pool,
+                                               const int32_t channels, const int32_t steps) {
+  for (int32_t c = 0; c < channels; c += 4) {
+    const float32x4x4_t columns = vld4q_f32(tile + (ptrdiff_t)c * 4);  // val[t]: 4 channels
+    float32x4x2_t state = vld2q_f32(pool + 2 * c);
+    SCANLET_UNROLL(4)
+    for (int32_t t = 0; t < 4; ++t) {
+      if (t >= steps) break;
+      const float32x4_t value = vsubq_f32(columns.val[t], state.val[1]);
+      const float32x4_t next = vaddq_f32(state.val[0], value);
+      state.val[1] = vsubq_f32(vsubq_f32(next, state.val[0]), value);
+      state.val[0] = next;
+    }
+    vst2q_f32(pool + 2 * c, state);
+  }
+}
+#endif
+
 // Adds the first `steps` columns of each channel, oldest first, to pool (channels, 2): a sum and
 // what rounding has taken from it so far (Kahan 1965), so that a long mean stays as accurate as a
 // short one.
@@ -16,18 +36,11 @@ SCANLET_INLINE void scanlet_pool_mean_tile(const float* const tile, float* const
                                            const int32_t channels, const int32_t T,
                                            const int32_t steps) {
 #if SCANLET_MVE
-  if (T == 4 && channels % 4 == 0 && steps == 4) {
-    for (int32_t c = 0; c < channels; c += 4) {
-      const float32x4x4_t columns = vld4q_f32(tile + (ptrdiff_t)c * 4);  // val[t]: 4 channels
-      float32x4x2_t state = vld2q_f32(pool + 2 * c);
-      SCANLET_UNROLL(4)
-      for (int32_t t = 0; t < 4; ++t) {
-        const float32x4_t value = vsubq_f32(columns.val[t], state.val[1]);
-        const float32x4_t next = vaddq_f32(state.val[0], value);
-        state.val[1] = vsubq_f32(vsubq_f32(next, state.val[0]), value);
-        state.val[0] = next;
-      }
-      vst2q_f32(pool + 2 * c, state);
+  if (T == 4 && channels % 4 == 0) {
+    if (steps == T) {
+      scanlet_mve_pool_mean_tile(tile, pool, channels, 4);
+    } else {
+      scanlet_mve_pool_mean_tile(tile, pool, channels, steps);
     }
     return;
   }

@@ -7,10 +7,10 @@
 #include <stdint.h>
 
 #include "arm_scan.h"
-#include "bits.h"
 #include "exp2.h"
 #include "madd.h"
 #include "mve_scan.h"
+#include "scan_excess.h"
 #include "scan_lift.h"
 
 // Steps that are scanned together, so that a state stays in a register from one to the next; as
@@ -27,6 +27,15 @@ SCANLET_INLINE void scanlet_scan_steps(float* restrict const h, const float* res
                                        const float* restrict const bc, const float* const delta,
                                        float* const u, const float d, const int32_t N,
                                        const int32_t T, const int32_t steps, const int32_t clamp) {
+#if defined(__XTENSA__)
+  // Read from memory, once: constants that LLVM knows it loads anew in every iteration.
+  static const volatile float constants[2] = {SCANLET_ROUND, SCANLET_LN2};
+  const float round = constants[0];
+  const float ln2 = constants[1];
+#else
+  const float round = SCANLET_ROUND;
+  const float ln2 = SCANLET_LN2;
+#endif
   float input[SCANLET_SCAN_STEPS];
   float sum[SCANLET_SCAN_STEPS];
   SCANLET_UNROLL(4)
@@ -42,7 +51,7 @@ SCANLET_INLINE void scanlet_scan_steps(float* restrict const h, const float* res
     SCANLET_UNROLL(4)
     for (int32_t t = 0; t < steps; ++t) {
       const float x = delta[t] * rate;
-      const float decay = clamp ? scanlet_exp2(x) : scanlet_exp2_within(x);
+      const float decay = clamp ? scanlet_exp2(x) : scanlet_exp2_with(x, round, ln2);
       state = SCANLET_MADD(input[t] * b[t], decay, state);
       sum[t] = SCANLET_MADD(sum[t], state, c[t]);
     }
@@ -52,26 +61,29 @@ SCANLET_INLINE void scanlet_scan_steps(float* restrict const h, const float* res
   for (int32_t t = 0; t < steps; ++t) u[t] = sum[t];
 }
 
-// Whether the first `steps` of delta, none below zero, are at most `limit`; for NaN either.
-SCANLET_INLINE int32_t scanlet_scan_within(const float* const delta, const float limit,
-                                           const int32_t steps) {
-  int32_t within = 1;
-  const int32_t most = (int32_t)scanlet_bits(limit);
-  for (int32_t t = 0; t < steps; ++t) within &= (int32_t)scanlet_bits(delta[t]) <= most;
-  return within;
-}
-
 SCANLET_INLINE void scanlet_scan_channel(float* restrict const h, const float* restrict const a,
                                          const float* restrict const bc, const float* const delta,
                                          float* const u, const float* const d, const int32_t N,
                                          const int32_t T, const int32_t steps) {
   int32_t t = 0;
-  if (scanlet_scan_within(delta, d[1], steps)) {
+  if (scanlet_scan_excess(delta, d[1], steps) >> 31 == 0) {
     for (; t + SCANLET_SCAN_STEPS <= steps; t += SCANLET_SCAN_STEPS) {
       scanlet_scan_steps(h, a, bc + t, delta + t, u + t, d[0], N, T, SCANLET_SCAN_STEPS, 0);
     }
+    for (; t < steps; ++t) scanlet_scan_steps(h, a, bc + t, delta + t, u + t, d[0], N, T, 1, 0);
   }
   for (; t < steps; ++t) scanlet_scan_steps(h, a, bc + t, delta + t, u + t, d[0], N, T, 1, 1);
+}
+
+SCANLET_NOINLINE void scanlet_scan_channels(float* const h, const float* const a,
+                                            const float* const bc, const float* const delta,
+                                            float* const u, const float* const d,
+                                            const int32_t channels, const int32_t N,
+                                            const int32_t T, const int32_t steps) {
+  for (int32_t i = 0; i < channels; ++i) {
+    scanlet_scan_channel(h + (ptrdiff_t)i * N, a + (ptrdiff_t)i * N, bc, delta + (ptrdiff_t)i * T,
+                         u + (ptrdiff_t)i * T, d + 2 * i, N, T, steps);
+  }
 }
 
 // `channels` <= 4 channels and `steps` <= T steps: h = 2^(delta a) h + delta u b; y = d u + c h,
@@ -83,27 +95,19 @@ SCANLET_INLINE void scanlet_scan(float* restrict const h, const float* restrict 
                                  const float* restrict const bc, float* const delta, float* const u,
                                  const float* const d, const int32_t channels, const int32_t N,
                                  const int32_t T, const int32_t steps) {
+  int32_t done = 0;
 #if SCANLET_MVE
   if (T == 4 && channels == 4) {
-    if (scanlet_mve_scan(h, a, bc, delta, u, d, N, steps)) return;
+    done = steps == T ? scanlet_mve_scan(h, a, bc, delta, u, d, N)
+                      : scanlet_mve_scan_part(h, a, bc, delta, u, d, N, steps);
   }
-#endif
-#if SCANLET_ARM
+#elif SCANLET_ARM
   if (T == 4) {
-    int32_t within = 1;
-    for (int32_t i = 0; i < channels; ++i) {
-      within &= scanlet_scan_within(delta + (ptrdiff_t)i * T, d[2 * i + 1], T);
-    }
-    if (within) {
-      scanlet_arm_scan(h, a, bc, delta, u, d, channels, N, steps);
-      return;
-    }
+    done = steps == T ? scanlet_arm_scan(h, a, bc, delta, u, d, channels, N)
+                      : scanlet_arm_scan_part(h, a, bc, delta, u, d, channels, N, steps);
   }
 #endif
-  for (int32_t i = 0; i < channels; ++i) {
-    scanlet_scan_channel(h + (ptrdiff_t)i * N, a + (ptrdiff_t)i * N, bc, delta + (ptrdiff_t)i * T,
-                         u + (ptrdiff_t)i * T, d + 2 * i, N, T, steps);
-  }
+  if (!done) scanlet_scan_channels(h, a, bc, delta, u, d, channels, N, T, steps);
 }
 
 #endif  // SCANLET_KERNELS_SCAN_H_

@@ -15,6 +15,7 @@
 #include "rows.h"
 #include "rsqrt.h"
 #include "scan.h"
+#include "scan_excess.h"
 #include "scan_lift.h"
 #include "silu.h"
 #include "softplus.h"

@@ -8,15 +8,13 @@
 
 #include "madd.h"
 
-// Load `steps` rows, `row` elements apart (negative: backwards in time); the rest becomes zero.
+// Load `steps` rows, `row` elements apart (negative: backwards in time), into as many columns.
 SCANLET_INLINE void scanlet_load_tile(const float* const x, float* const tile,
                                       const int32_t channels, const int32_t T, const int32_t steps,
                                       const ptrdiff_t row) {
-  for (int32_t t = 0; t < T; ++t) {
-    const float* const in = x + (t < steps ? (ptrdiff_t)t * row : 0);
-    for (int32_t c = 0; c < channels; ++c) {
-      tile[(ptrdiff_t)c * T + t] = t < steps ? in[c] : 0.0f;
-    }
+  for (int32_t t = 0; t < steps; ++t) {
+    const float* const in = x + (ptrdiff_t)t * row;
+    for (int32_t c = 0; c < channels; ++c) tile[(ptrdiff_t)c * T + t] = in[c];
   }
 }
 

@@ -12,8 +12,10 @@ from scanlet.emit.operator_table import BUILTINS, CUSTOM_CODE
 from scanlet.errors import EmitError
 from scanlet.graph import Quantization, Tensor
 
-#: TFLM's kernels index with int32 only, so int64 tensors are stored as int32.
+#: TFLM's kernels index with int32 only, so int64 tensors are stored as int32 (but for biases,
+#: which are quantized).
 STORED_DTYPE = {"int64": "int32"}
+IMAGE_RANK = 4
 
 
 @dataclass
@@ -45,9 +47,9 @@ class FlatOperator:
 class Assembly:
     """Collects tensors and operators in execution order.
 
-    Convolutions and pooling work on images (1, 1, L, C), the graph's tensors are (1, L, C). A
-    tensor may exist in both forms; the other one is made by a RESHAPE when it is first asked for,
-    so a chain of convolutions has no reshapes inside.
+    Convolutions and pooling work on images (1, 1, L, C), the graph's tensors are (1, L, C), or
+    (1, C) for (1, 1, 1, C). A tensor may exist in both forms; the other one is made by a RESHAPE
+    when it is first asked for, so a chain of convolutions has no reshapes inside.
     """
 
     def __init__(self) -> None:
@@ -75,7 +77,9 @@ class Assembly:
         return self._plain[key]
 
     def image(self, tensor: Tensor) -> int:
-        """The index of a (1, L, C) graph tensor in its form (1, 1, L, C)."""
+        """The index of a (1, L, C) graph tensor in its form (1, 1, L, C); of an image, as it is."""
+        if len(tensor.shape) == IMAGE_RANK:
+            return self.index(tensor)
         key = id(tensor)
         if key not in self._image:
             source = self.index(tensor)
@@ -94,6 +98,8 @@ class Assembly:
 
     def produce_image(self, tensor: Tensor) -> int:
         """As `produce`, in the form (1, 1, L, C)."""
+        if len(tensor.shape) == IMAGE_RANK:
+            return self.produce(tensor)
         self._image[id(tensor)] = self._new_image(tensor)
         return self._image[id(tensor)]
 
@@ -105,10 +111,10 @@ class Assembly:
         quantization: Quantization | None = None,
     ) -> int:
         """Store a constant; float64 data is rounded to the stored type here, once."""
-        stored = STORED_DTYPE.get(dtype, dtype)
+        stored = dtype if quantization else STORED_DTYPE.get(dtype, dtype)
         with np.errstate(over="ignore"):
             array = np.ascontiguousarray(data).astype(np.dtype(stored).newbyteorder("<"))
-        exact = np.issubdtype(array.dtype, np.floating) or np.array_equal(array, data)
+        exact = np.issubdtype(array.dtype, np.floating) or (array.ravel() == np.ravel(data)).all()
         if not exact or (np.isinf(array) & np.isfinite(data)).any():
             raise EmitError(f"a value does not fit {stored}", where=f"constant {name!r}")
         return self._add(
@@ -130,8 +136,20 @@ class Assembly:
     def operator(
         self, name: str, inputs: Sequence[int], output: int, *, version: int = 1, **options: Any
     ) -> None:
-        """Append a builtin operator; `options` in the schema's spelling."""
+        """Append a builtin operator; `options` in the schema's spelling.
+
+        On quantized tensors the version is at least what their type needs. Raises EmitError where
+        there is no kernel for that type.
+        """
         entry = BUILTINS[name]
+        for tensor in (self.tensors[output], self.tensors[inputs[0]]):
+            if tensor.quantization is not None:
+                least = entry.version(tensor.dtype)
+                if least is None:
+                    raise EmitError(
+                        f"TFLite Micro has no {name} for {tensor.dtype}", where=tensor.name
+                    )
+                version = max(version, least)
         if options and entry.options is None:
             raise EmitError(f"{name} takes no options, got {sorted(options)}")
         self.operators.append(FlatOperator(name, version, tuple(inputs), (output,), options))
@@ -155,7 +173,8 @@ class Assembly:
         )
 
     def _new_image(self, tensor: Tensor) -> int:
-        batch, length, channels = tensor.shape
+        batch, channels = tensor.shape[0], tensor.shape[-1]
+        length = tensor.shape[1] if len(tensor.shape) == IMAGE_RANK - 1 else 1
         return self._add(
             FlatTensor(
                 f"{tensor.name}_2d",

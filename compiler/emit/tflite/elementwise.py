@@ -7,7 +7,7 @@ import tflite
 from scanlet.emit.tflite.assembly import Assembly
 from scanlet.errors import EmitError
 from scanlet.graph import Node
-from scanlet.graph.operators import Binary, Unary
+from scanlet.graph.operators import Binary, Dequantize, Quantize, Unary
 
 BINARY = {
     "add": "ADD",
@@ -68,7 +68,22 @@ def unary(assembly: Assembly, node: Node, op: Unary) -> None:
             where=node.source.module or node.output.name,
             hint="run the passes first: they decompose it",
         )
+    _pointwise(assembly, node, UNARY[op.kind])
+
+
+def quantize(assembly: Assembly, node: Node, op: Quantize) -> None:  # noqa: ARG001
+    """QUANTIZE from float32, or from other integers; the parameters are the output tensor's."""
+    _pointwise(assembly, node, "QUANTIZE")
+
+
+def dequantize(assembly: Assembly, node: Node, op: Dequantize) -> None:  # noqa: ARG001
+    """DEQUANTIZE to float32; the parameters are the input tensor's."""
+    _pointwise(assembly, node, "DEQUANTIZE")
+
+
+def _pointwise(assembly: Assembly, node: Node, name: str) -> None:
+    x = node.inputs[0]
     if assembly.has_only_image(x):
-        assembly.operator(UNARY[op.kind], [assembly.image(x)], assembly.produce_image(node.output))
+        assembly.operator(name, [assembly.image(x)], assembly.produce_image(node.output))
     else:
-        assembly.operator(UNARY[op.kind], [assembly.index(x)], assembly.produce(node.output))
+        assembly.operator(name, [assembly.index(x)], assembly.produce(node.output))

@@ -7,17 +7,20 @@ from typing import Any
 
 from scanlet.emit.tflite import elementwise, layout, products, reductions
 from scanlet.emit.tflite.assembly import Assembly
+from scanlet.emit.tflite.quantized import check_quantization
 from scanlet.errors import EmitError
 from scanlet.graph import Node
 from scanlet.graph.operators import (
     Binary,
     Concatenate,
     Conv1d,
+    Dequantize,
     Gather,
     Linear,
     Operator,
     Pad,
     Pool1d,
+    Quantize,
     Reduce,
     Reshape,
     Softmax,
@@ -42,6 +45,8 @@ LOWERINGS: dict[type[Operator], Lowering] = {
     Concatenate: layout.concatenate,
     Pad: layout.pad,
     Gather: layout.gather,
+    Quantize: elementwise.quantize,
+    Dequantize: elementwise.dequantize,
 }
 
 
@@ -54,4 +59,5 @@ def lower(assembly: Assembly, node: Node) -> None:
             where=node.source.module or node.output.name,
             hint="run the passes first: they replace or refuse it",
         )
+    check_quantization(node)
     lowering(assembly, node, node.op)

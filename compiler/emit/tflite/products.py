@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import tflite
 
-from scanlet.emit.tflite.assembly import Assembly
+from scanlet.emit.tflite.assembly import IMAGE_RANK, Assembly
 from scanlet.errors import EmitError
-from scanlet.graph import Node, Tensor
+from scanlet.graph import Node, Quantization, Tensor
 from scanlet.graph.operators import Conv1d, Linear, Pool1d
 from scanlet.passes.explicit_padding import is_same_padding
 
@@ -22,6 +22,9 @@ ACTIVATIONS = {
 
 def linear(assembly: Assembly, node: Node, op: Linear) -> None:
     """FULLY_CONNECTED over the last axis; weights (out, in), the bias is optional in TFLM."""
+    if node.output.dtype == "int16":
+        _pointwise_conv(assembly, node, op)
+        return
     keep_num_dims = len(node.inputs[0].shape) != 2
     version = 6 if len(node.inputs) == 2 else 5 if keep_num_dims else 1
     assembly.operator(
@@ -31,6 +34,34 @@ def linear(assembly: Assembly, node: Node, op: Linear) -> None:
         version=version,
         FusedActivationFunction=ACTIVATIONS[op.activation],
         KeepNumDims=keep_num_dims,
+    )
+
+
+def _pointwise_conv(assembly: Assembly, node: Node, op: Linear) -> None:
+    """An int16 Linear as a CONV_2D of one tap: esp-nn's int16 FULLY_CONNECTED reads one scale for
+    all channels, whatever the file says."""
+    rank = len(node.output.shape)
+    if not 2 <= rank <= IMAGE_RANK:
+        raise EmitError(f"an int16 Linear on tensors of rank {rank}", where=_where(node))
+    weight = node.inputs[1]
+    if weight.data is None:
+        raise EmitError("an int16 Linear needs constant weights", where=_where(node))
+    stored = weight.data[:, np.newaxis, np.newaxis]
+    inputs = [
+        assembly.image(node.inputs[0]),
+        assembly.constant(weight.name, stored, weight.dtype, weight.quantization),
+        assembly.index(node.inputs[2]) if len(node.inputs) > 2 else _zero_bias(assembly, node),
+    ]
+    assembly.operator(
+        "CONV_2D",
+        inputs,
+        assembly.produce_image(node.output),
+        Padding=tflite.Padding.VALID,
+        StrideW=1,
+        StrideH=1,
+        FusedActivationFunction=ACTIVATIONS[op.activation],
+        DilationWFactor=1,
+        DilationHFactor=1,
     )
 
 
@@ -104,8 +135,14 @@ def _filter(assembly: Assembly, weight: Tensor, depthwise: bool) -> int:
 def _zero_bias(assembly: Assembly, node: Node) -> int:
     """The integer kernels of TFLM and esp-nn read a convolution's bias unconditionally."""
     zeros = np.zeros(node.output.shape[-1])
-    dtype = "float32" if node.output.dtype == "float32" else "int32"
-    return assembly.constant(f"{node.output.name}_zero_bias", zeros, dtype)
+    name = f"{node.output.name}_zero_bias"
+    x, weight = (tensor.quantization for tensor in node.inputs[:2])
+    if x is None or weight is None:
+        return assembly.constant(name, zeros)
+    steps = tuple(x.scales[0] * scale for scale in weight.scales)
+    quantization = Quantization(steps, (0,) * len(steps), 0)
+    dtype = "int64" if node.output.dtype == "int16" else "int32"
+    return assembly.constant(name, zeros.astype(dtype), dtype, quantization)
 
 
 def _where(node: Node) -> str:

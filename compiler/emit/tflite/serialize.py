@@ -95,9 +95,12 @@ def _tensor(builder: flatbuffers.Builder, tensor: FlatTensor, buffer: int) -> in
 
 
 def _quantization(builder: flatbuffers.Builder, quantization: Quantization) -> int:
+    # TFLM takes one zero point for all channels; eight bytes a channel would be a waste.
+    zero_points = quantization.zero_points
+    shared = zero_points[:1] if len(set(zero_points)) == 1 else zero_points
     fields = {
         "Scale": _vector(builder, quantization.scales, 4, builder.PrependFloat32),
-        "ZeroPoint": _vector(builder, quantization.zero_points, 8, builder.PrependInt64),
+        "ZeroPoint": _vector(builder, shared, 8, builder.PrependInt64),
         "QuantizedDimension": quantization.axis or 0,
     }
     return _table(builder, "QuantizationParameters", fields)

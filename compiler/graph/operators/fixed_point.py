@@ -9,20 +9,17 @@ from __future__ import annotations
 import numpy as np
 
 #: Entries of the sigmoid and softplus tables for each unit of their argument, which they cover
-#: from 0 to 16, and entries of the decay table for each unit.
+#: from -16 to 16, and entries of the decay table for each unit.
 STEPS = 32
 REACH = 16
 DECAY_STEPS = 128
+_ARGUMENTS = np.arange(-REACH * STEPS, REACH * STEPS + 1) / STEPS
 
-#: sigmoid(j / 32) in Q0.15, 0 <= j <= 512.
-SIGMOID_TABLE = np.round(32768 / (1 + np.exp(-np.arange(REACH * STEPS + 1) / STEPS))).astype(
-    np.int64
-)
+#: sigmoid(j / 32 - 16) in Q0.15, 0 <= j <= 1024.
+SIGMOID_TABLE = np.round(32768 / (1 + np.exp(-_ARGUMENTS))).astype(np.int64)
 
-#: ln(1 + exp(-j / 32)) in Q24, 0 <= j <= 512.
-SOFTPLUS_TABLE = np.round(np.log1p(np.exp(-np.arange(REACH * STEPS + 1) / STEPS)) * 2**24).astype(
-    np.int64
-)
+#: ln(1 + exp(j / 32 - 16)) in Q24, 0 <= j <= 1024.
+SOFTPLUS_TABLE = np.round(np.logaddexp(0, _ARGUMENTS) * 2**24).astype(np.int64)
 
 #: exp(-j / 128) in Q0.15, 0 <= j < 2048, lifted by h^2 / 4 for a step h = 1 / 128: the tangent that
 #: is drawn from each entry then errs by h^2 / 4 to either side. At most 32767, to fit an int16.
@@ -46,25 +43,26 @@ def saturate(value: np.ndarray, bits: int = 16) -> np.ndarray:
 
 def silu(value: np.ndarray, fraction: np.ndarray | int) -> np.ndarray:
     """v * sigmoid(v); argument and result are int16 with `fraction` (5 to 20) fractional bits."""
-    magnitude = np.minimum(np.abs(np.asarray(value, np.int64)), 32767)
     low = np.asarray(fraction) - 5
-    index = np.minimum(magnitude >> low, REACH * STEPS - 1)
-    rest = magnitude & ((1 << low) - 1)
-    base = SIGMOID_TABLE[index]
-    sigmoid = base + (((SIGMOID_TABLE[index + 1] - base) * rest) >> low)
-    sigmoid = np.where(value < 0, 32768 - sigmoid, sigmoid)
+    sigmoid = _interpolated(SIGMOID_TABLE, np.asarray(value, np.int64), low)
     return (value * sigmoid + (1 << 14)) >> 15
 
 
 def softplus(value: np.ndarray, fraction: int) -> np.ndarray:
-    """ln(1 + exp(v)) in Q24; v is an int16 with `fraction` (9 to 15) fractional bits."""
-    magnitude = np.minimum(np.abs(np.asarray(value, np.int64)), 32767)
-    low = fraction - 5
-    index = np.minimum(magnitude >> low, REACH * STEPS - 1)
-    rest = magnitude & ((1 << low) - 1)
-    base = SOFTPLUS_TABLE[index]
-    tail = base - (((base - SOFTPLUS_TABLE[index + 1]) * rest) >> low)
-    return tail + (np.maximum(value, 0) << (24 - fraction))
+    """ln(1 + exp(v)) in Q24; v is an int16 with `fraction` (9 to 15) fractional bits.
+
+    From 16 on, v itself.
+    """
+    value = np.asarray(value, np.int64)
+    below = _interpolated(SOFTPLUS_TABLE, value, np.asarray(fraction - 5))
+    return np.where(value >> fraction >= REACH, value << (24 - fraction), below)
+
+
+def _interpolated(table: np.ndarray, value: np.ndarray, low: np.ndarray) -> np.ndarray:
+    """Between two entries of a table over -16 to 16, by the `low` bits below an entry."""
+    index = np.clip(value >> low, -REACH * STEPS, REACH * STEPS - 1) + REACH * STEPS
+    rest = value & ((1 << low) - 1)
+    return table[index] + (((table[index + 1] - table[index]) * rest) >> low)
 
 
 def decay(exponent: np.ndarray, shift: np.ndarray) -> np.ndarray:

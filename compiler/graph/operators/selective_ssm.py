@@ -6,7 +6,7 @@ hold of A and the Euler step of B that every implementation uses.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,6 +46,9 @@ REQUIRED_WEIGHTS = frozenset(
         "out_proj_weight",
     }
 )
+
+#: Takes the name of a stage and its values.
+Observe = Callable[[str, np.ndarray], None]
 
 
 @dataclass(frozen=True)
@@ -124,41 +127,95 @@ class SelectiveSSM(Operator):
         return (1, d_out) if self.pooling else (1, x[1], d_out)
 
     def evaluate(self, *arrays: np.ndarray) -> np.ndarray:
-        w = self.named(arrays)
-        r = arrays[0][0]
-        if self.reverse:
-            r = r[::-1]
+        return self.run(arrays[0], self.named(arrays))
+
+    def run(
+        self,
+        x: np.ndarray,
+        w: dict[str, np.ndarray],
+        observe: Observe | None = None,
+        carried: dict[str, np.ndarray] | None = None,
+    ) -> np.ndarray:
+        """The output for x (B, L, in_features), any B, and the weights by name.
+
+        Every stage is shown to `observe` under the name that the class docstring gives it, as
+        (B, L, ...): input (ahead of an input Linear), r, normalized (ahead of the norm's weight),
+        x, z, conv (with its bias), u (x behind SiLU), dbc, delta_argument, delta, du (delta u),
+        h (B, d_inner, d_state) once a step, y, g, pooled (B, d_inner). `carried` takes the state
+        from call to call: empty at first, written by each.
+        """
+        show = observe or _ignore
+        r = x[:, ::-1] if self.reverse else x
         if "input_weight" in w:
+            show("input", r)
             r = r @ w["input_weight"].T + w.get("input_bias", 0)
+        show("r", r)
         n = r
         if self.norm:
             n = (layer_norm if self.norm == "layer" else rms_norm)(r, self.norm_eps)
+            show("normalized", n)
             n = n * w.get("norm_weight", 1) + w.get("norm_bias", 0)
         xz = n @ w["in_proj_weight"].T + w.get("in_proj_bias", 0)
-        g = gated_scan(xz[:, : self.d_inner], xz[:, self.d_inner :], w, self.d_state, self.dt_rank)
+        g = self._gated_scan(
+            xz[..., : self.d_inner],
+            xz[..., self.d_inner :],
+            w,
+            show,
+            {} if carried is None else carried,
+        )
         if self.pooling:
-            g, r = (g.mean(axis=0), r.mean(axis=0)) if self.pooling == "mean" else (g[-1], r[-1])
+            mean = self.pooling == "mean"
+            g, r = (g.mean(axis=1), r.mean(axis=1)) if mean else (g[:, -1], r[:, -1])
+            show("pooled", g)
         y = g @ w["out_proj_weight"].T + w.get("out_proj_bias", 0)
         if self.residual:
             y = y + r
         if self.reverse and not self.pooling:
-            y = y[::-1]
-        return y[np.newaxis].astype(arrays[0].dtype)
+            y = y[:, ::-1]
+        return y.astype(x.dtype)
+
+    def _gated_scan(
+        self,
+        x: np.ndarray,
+        z: np.ndarray,
+        w: dict[str, np.ndarray],
+        show: Observe,
+        carried: dict[str, np.ndarray],
+    ) -> np.ndarray:
+        """Convolution, selective scan and gate; x, z and the result are (B, L, d_inner)."""
+        show("x", x)
+        show("z", z)
+        batch, length, d_inner = x.shape
+        rank, d_conv, d_state = self.dt_rank, self.d_conv, self.d_state
+        history = carried.get("history", np.zeros((batch, d_conv - 1, d_inner), x.dtype))
+        padded = np.concatenate([history, x], axis=1)
+        conv = sum(padded[:, k : k + length] * w["conv_weight"][:, k] for k in range(d_conv))
+        conv = conv + w.get("conv_bias", x.dtype.type(0))
+        show("conv", conv)
+        u = silu(conv)
+        show("u", u)
+        dbc = u @ w["x_proj_weight"].T
+        show("dbc", dbc)
+        dt, b, c = dbc[..., :rank], dbc[..., rank : rank + d_state], dbc[..., rank + d_state :]
+        delta_argument = dt @ w["dt_proj_weight"].T + w["dt_proj_bias"]
+        show("delta_argument", delta_argument)
+        delta = softplus(delta_argument)
+        show("delta", delta)
+        du = delta * u
+        show("du", du)
+        h = carried.get("h", np.zeros((batch, *w["A"].shape), w["A"].dtype))
+        y = np.empty_like(u)
+        for t in range(length):
+            decay = np.exp(delta[:, t, :, np.newaxis] * w["A"])
+            h = decay * h + du[:, t, :, np.newaxis] * b[:, t, np.newaxis]
+            show("h", h)
+            y[:, t] = (h @ c[:, t, :, np.newaxis])[..., 0] + w["D"] * u[:, t]
+        show("y", y)
+        carried["history"], carried["h"] = padded[:, length:], h
+        g = y * silu(z)
+        show("g", g)
+        return g
 
 
-def gated_scan(x: np.ndarray, z: np.ndarray, w: dict, d_state: int, dt_rank: int) -> np.ndarray:
-    """Convolution, selective scan and gate from zero state; x, z, result are (L, d_inner)."""
-    length, d_conv = x.shape[0], w["conv_weight"].shape[1]
-    padded = np.concatenate([np.zeros((d_conv - 1, x.shape[1]), x.dtype), x])
-    conv = sum(padded[k : k + length] * w["conv_weight"][:, k] for k in range(d_conv))
-    u = silu(conv + w.get("conv_bias", x.dtype.type(0)))
-    dbc = u @ w["x_proj_weight"].T
-    dt, b, c = dbc[:, :dt_rank], dbc[:, dt_rank : dt_rank + d_state], dbc[:, dt_rank + d_state :]
-    delta = softplus(dt @ w["dt_proj_weight"].T + w["dt_proj_bias"])
-    h = np.zeros_like(w["A"])
-    y = np.empty_like(u)
-    for t in range(length):
-        decay = np.exp(delta[t, :, np.newaxis] * w["A"])
-        h = decay * h + (delta[t] * u[t])[:, np.newaxis] * b[t]
-        y[t] = h @ c[t] + w["D"] * u[t]
-    return y * silu(z)
+def _ignore(_stage: str, _values: np.ndarray) -> None:
+    """Of interest to nobody."""

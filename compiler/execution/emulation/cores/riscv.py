@@ -45,6 +45,6 @@ CORES = (
         compile_commands=_compile,
         link_command=_link,
         include_dirs=("riscv_libc",),
-        library_sources=("riscv_libc/riscv_libc.c",),
+        library_sources=("riscv_libc/riscv_libc.c", "small_libm.c"),
     ),
 )

@@ -72,6 +72,6 @@ CORES = (
         tools=(CLANG, LLC, ASSEMBLER, LINKER, GCC, ADDR2LINE, QEMU),
         compile_commands=_compile,
         link_command=_link,
-        library_sources=("xtensa_libgcc.c",),
+        library_sources=("xtensa_libgcc.c", "small_libm.c"),
     ),
 )

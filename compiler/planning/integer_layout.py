@@ -1,0 +1,75 @@
+"""How the integer kernels of a kernel set want activations and weights to lie in memory.
+
+The same facts stand in tflm_ops/kernels/int_layout.h, for people who read the C.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class IntegerLayout:
+    """Literals of the generated C, and the order of packed weights.
+
+    Activation tiles of T steps are `rows`, (T, depth) with each step's vector contiguous and
+    depth padded to a multiple of `depth_multiple`, or columns, (depth, T). Weights are then
+    (outputs, depth), else (blocks, depth, lanes). Outputs are padded to whole `lanes`.
+    """
+
+    name: str  # its define in C
+    code: int  # in the parameter block; never reused for another layout
+    rows: bool
+    lanes: int  # outputs that a product computes side by side
+    depth_multiple: int = 1
+    swapped: bool = False  # the middle two of each four int8 weights of an output
+    separate: bool = False  # B ahead of C in each step, instead of pairs
+    by_tap: bool = False  # convolution weights (d_conv, d_inner): vectors run across channels
+
+    def depth(self, count: int) -> int:
+        """Elements of an activation vector of `count`, with its padding."""
+        return _round_up(count, self.depth_multiple)
+
+    def outputs(self, count: int) -> int:
+        """Rows of a product with `count` outputs, with their padding."""
+        return _round_up(count, self.lanes)
+
+    def strides(self, count: int, tile: int) -> tuple[int, int]:
+        """Elements from feature to feature and from step to step of a tile."""
+        return (1, self.depth(count)) if self.rows else (tile, 1)
+
+    def history_strides(self, channels: int, kept: int) -> tuple[int, int]:
+        """The same for the convolution's `kept` last inputs."""
+        return (1, self.depth(channels)) if self.rows else (kept, 1)
+
+    def tap_strides(self, channels: int, d_conv: int) -> tuple[int, int]:
+        """Elements from channel to channel and from tap to tap of the convolution's weights."""
+        return (1, self.depth(channels)) if self.by_tap else (d_conv, 1)
+
+    def states(self, d_state: int) -> int:
+        """Elements that B takes in each step, and C."""
+        return _round_up(d_state, self.depth_multiple) if self.separate else d_state
+
+
+COLUMNS = IntegerLayout("SCANLET_COLUMNS", 1, rows=False, lanes=4)
+ROWS_PAIRS = IntegerLayout(
+    "SCANLET_ROWS_PAIRS", 2, rows=True, lanes=4, depth_multiple=4, swapped=True
+)
+ROWS_MVE = IntegerLayout(
+    "SCANLET_ROWS_MVE", 3, rows=True, lanes=4, depth_multiple=8, separate=True, by_tap=True
+)
+
+ROWS_DSP = IntegerLayout(
+    "SCANLET_ROWS_DSP", 4, rows=True, lanes=4, depth_multiple=4, swapped=True, separate=True
+)
+
+LAYOUTS: dict[str, IntegerLayout] = {
+    "portable": COLUMNS,
+    "xtensa": ROWS_PAIRS,
+    "arm_dsp": ROWS_DSP,
+    "arm_mve": ROWS_MVE,
+}
+
+
+def _round_up(count: int, multiple: int) -> int:
+    return (count + multiple - 1) // multiple * multiple

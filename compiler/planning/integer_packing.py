@@ -1,0 +1,111 @@
+"""How the weights of an integer layer lie in the flatbuffer; see `planning.integer_layout`.
+
+A product's outputs are padded to whole lanes with zeros, each part on its own where an input is
+made of parts: the halves [x; z] of in_proj and [dt; B and C] of x_proj. (bias, factor) rows follow
+their outputs, and the channels' constants are padded alike.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from scanlet.graph.operators import IntegerSSM
+from scanlet.graph.operators.integer_ssm import CHANNEL_FIELDS
+from scanlet.planning.integer_layout import IntegerLayout
+from scanlet.planning.layer import LayerPlan
+
+DTYPES = {
+    **dict.fromkeys(("input_weight", "in_proj_weight", "x_proj_weight", "out_proj_weight"), "int8"),
+    **dict.fromkeys(("conv_weight", "dt_proj_weight", "rates"), "int16"),
+    **dict.fromkeys(
+        ("input_rows", "in_proj_rows", "x_proj_rows", "channels", "out_proj_rows"), "int32"
+    ),
+}
+
+
+def integer_types(layer: LayerPlan) -> dict[str, str]:
+    """The element type of each weight by name, in the order of the inputs."""
+    return {name: DTYPES[name] for name in layer.op.weights}
+
+
+def integer_shapes(layer: LayerPlan) -> dict[str, tuple[int, ...]]:
+    """The stored shape of each weight by name, in the order of the inputs."""
+    op, layout = layer.op, _layout(layer)
+    inner = layout.outputs(op.d_inner)
+    x_proj = layout.outputs(op.dt_rank) + layout.outputs(2 * layout.states(op.d_state))
+    products = {
+        "input": (layout.outputs(layer.d_model), layer.in_features),
+        "in_proj": (2 * inner, layer.d_model),
+        "x_proj": (x_proj, op.d_inner),
+        "dt_proj": (inner, op.dt_rank),
+        "out_proj": (layout.outputs(layer.d_out), op.d_inner),
+    }
+    shapes: dict[str, tuple[int, ...]] = {}
+    for name, (outputs, depth) in products.items():
+        rows = (outputs, layout.depth(depth))
+        blocks = (outputs // layout.lanes, depth, layout.lanes)
+        shapes[f"{name}_weight"] = rows if layout.rows else blocks
+        shapes[f"{name}_rows"] = (outputs, 2)
+    by_tap = (op.d_conv, layout.depth(op.d_inner))
+    shapes |= {
+        "conv_weight": by_tap if layout.by_tap else (op.d_inner, op.d_conv),
+        "rates": (op.d_inner, op.d_state),
+        "channels": (inner, len(CHANNEL_FIELDS)),
+    }
+    return {name: shapes[name] for name in op.weights}
+
+
+def pack_integer(layer: LayerPlan, weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The stored arrays of each weight by name, in the order of the inputs."""
+    return {
+        name: np.ascontiguousarray(_pack(name, weights[name], layer)).astype(dtype)
+        for name, dtype in integer_types(layer).items()
+    }
+
+
+def _pack(name: str, data: np.ndarray, layer: LayerPlan) -> np.ndarray:
+    op, layout = layer.op, _layout(layer)
+    if name == "conv_weight":
+        return _padded(data, op.d_conv, layout.depth(op.d_inner)) if layout.by_tap else data
+    if name == "rates":
+        return data
+    parts = [_padded_rows(part, layout.outputs(len(part))) for part in _parts(name, data, layer)]
+    stacked = np.concatenate(parts)
+    if not name.endswith("_weight"):
+        return stacked
+    depth = stacked.shape[1]
+    if not layout.rows:
+        return stacked.reshape(-1, layout.lanes, depth).transpose(0, 2, 1)
+    wide = np.pad(stacked, [(0, 0), (0, layout.depth(depth) - depth)])
+    if layout.swapped and DTYPES[name] == "int8":
+        return wide.reshape(len(wide), -1, 4)[:, :, [0, 2, 1, 3]].reshape(wide.shape)
+    return wide
+
+
+def _parts(name: str, data: np.ndarray, layer: LayerPlan) -> list[np.ndarray]:
+    """The groups of outputs that start on whole lanes, in the kernels' order."""
+    op, layout = layer.op, _layout(layer)
+    if name.startswith("in_proj"):
+        return np.split(data, [op.d_inner])
+    if name.startswith("x_proj"):
+        dt, b, c = np.split(data, [op.dt_rank, op.dt_rank + op.d_state])
+        if layout.separate:
+            states = layout.states(op.d_state)
+            return [dt, np.concatenate([_padded_rows(b, states), _padded_rows(c, states)])]
+        return [dt, np.stack([b, c], axis=1).reshape(2 * op.d_state, -1)]
+    return [data]
+
+
+def _padded_rows(data: np.ndarray, count: int) -> np.ndarray:
+    return np.pad(data, [(0, count - len(data)), (0, 0)])
+
+
+def _padded(data: np.ndarray, taps: int, channels: int) -> np.ndarray:
+    """(d_inner, d_conv) to (taps, channels)."""
+    return np.pad(data.T, [(0, 0), (0, channels - len(data))]).reshape(taps, channels)
+
+
+def _layout(layer: LayerPlan) -> IntegerLayout:
+    assert layer.layout is not None
+    assert isinstance(layer.op, IntegerSSM)
+    return layer.layout

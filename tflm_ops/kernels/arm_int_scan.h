@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+// Cortex-M with the DSP extension: the integer recurrence of one channel over one step, two states
+// in a register.
+//
+// 47 instructions for four states, four more where a decay may leave the table. The operations are
+// those of int_scan.h and int_decay.h.
+#ifndef SCANLET_KERNELS_ARM_INT_SCAN_H_
+#define SCANLET_KERNELS_ARM_INT_SCAN_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "arm_int.h"
+#include "int_scale.h"
+#include "int_tables.h"
+
+#if SCANLET_ARM_DSP
+
+// clang-format off
+
+// The decay of a state from the exponent in x, whose upper bits become the entry's number and whose
+// lower ones the way to the next; y is free.
+#define SCANLET_ARM_INT_DECAY(clamp, x)                               \
+  SCANLET_LINE("umull %[y], %[" x "], %[" x "], %[up]")               \
+  clamp("%[" x "]")                                                   \
+  SCANLET_LINE("lsr %[y], %[y], #24")                                 \
+  SCANLET_LINE("ldrh %[" x "], [%[table], %[" x "], lsl #1]")         \
+  SCANLET_LINE("smulbb %[y], %[" x "], %[y]")                         \
+  SCANLET_LINE("sub %[" x "], %[" x "], %[y], lsr #15")
+
+// Two states `h` with their rates, which are used up. dd: du below delta.
+#define SCANLET_ARM_INT_TWO(clamp, rates, h)                                    \
+  SCANLET_LINE("smulbt %[x], %[" rates "], %[dd]")                              \
+  SCANLET_LINE("smultt %[" rates "], %[" rates "], %[dd]")                      \
+  SCANLET_ARM_INT_DECAY(clamp, "x")                                             \
+  SCANLET_ARM_INT_DECAY(clamp, rates)                                           \
+  SCANLET_LINE("ldr %[y], [%[b]], #4")                                          \
+  SCANLET_LINE("smlabb %[x], %[x], %[" h "], %[round]")                         \
+  SCANLET_LINE("smlabt %[" rates "], %[" rates "], %[" h "], %[round]")         \
+  SCANLET_LINE("smlabb %[x], %[dd], %[y], %[x]")                                \
+  SCANLET_LINE("smlabt %[" rates "], %[dd], %[y], %[" rates "]")                \
+  SCANLET_LINE("ldr %[y], [%[b], %[c]]")                                        \
+  SCANLET_LINE("ssat %[x], #16, %[x], asr #15")                                 \
+  SCANLET_LINE("ssat %[" rates "], #16, %[" rates "], asr #15")                 \
+  SCANLET_LINE("pkhbt %[" h "], %[x], %[" rates "], lsl #16")                   \
+  SCANLET_LINE("smlad %[sum], %[" h "], %[y], %[sum]")
+
+#define SCANLET_ARM_INT_FOUR(clamp)                     \
+  SCANLET_LINE("ldrd %[r0], %[r1], [%[rates]], #8")     \
+  SCANLET_LINE("ldrd %[h0], %[h1], [%[h]]")             \
+  SCANLET_ARM_INT_TWO(clamp, "r0", "h0")                \
+  SCANLET_ARM_INT_TWO(clamp, "r1", "h1")                \
+  SCANLET_LINE("strd %[h0], %[h1], [%[h]], #8")
+
+#define SCANLET_ARM_INT_WITHIN(x)
+#define SCANLET_ARM_INT_CLAMP(x) SCANLET_LINE("usat " x ", #11, " x)  // the last entry is 0
+
+#define SCANLET_ARM_INT_MORE(clamp, count) \
+  SCANLET_LINE(".if %c[n] > " #count)      \
+  SCANLET_ARM_INT_FOUR(clamp)              \
+  SCANLET_LINE(".endif")
+
+// All N states of one step after the other. The assembler leaves away what is beyond N; compilers
+// judge by all lines how far branches go.
+#define SCANLET_ARM_INT_STEPS(clamp)                                                       \
+  __asm__ volatile(                                                                        \
+      "1:\n\t"                                                                             \
+      SCANLET_LINE("vmov %[x], %[steps]")                                                  \
+      SCANLET_LINE("ldrd %[dd], %[round], [%[x]]")                                         \
+      SCANLET_LINE("mov %[sum], #0")                                                       \
+      SCANLET_ARM_INT_FOUR(clamp)                                                          \
+      SCANLET_ARM_INT_MORE(clamp, 4) SCANLET_ARM_INT_MORE(clamp, 8)                        \
+      SCANLET_ARM_INT_MORE(clamp, 12) SCANLET_ARM_INT_MORE(clamp, 16)                      \
+      SCANLET_ARM_INT_MORE(clamp, 20) SCANLET_ARM_INT_MORE(clamp, 24)                      \
+      SCANLET_ARM_INT_MORE(clamp, 28)                                                      \
+      SCANLET_LINE("sub %[h], %[h], %[size]")                                              \
+      SCANLET_LINE("sub %[rates], %[rates], %[size]")                                      \
+      SCANLET_LINE("add %[b], %[b], %[size]")                                              \
+      SCANLET_LINE("vmov %[x], %[steps]")                                                  \
+      SCANLET_LINE("str %[sum], [%[x]], #8")                                               \
+      SCANLET_LINE("vmov %[steps], %[x]")                                                  \
+      SCANLET_LINE("vmov %[y], %[end]")                                                    \
+      SCANLET_LINE("cmp %[x], %[y]")                                                       \
+      SCANLET_LINE("bne 1b")                                                               \
+      : [h] "+r"(h), [rates] "+r"(rates), [b] "+r"(b), [sum] "=&r"(sum), [r0] "=&r"(r0),   \
+        [r1] "=&r"(r1), [h0] "=&r"(h0), [h1] "=&r"(h1), [x] "=&r"(x), [y] "=&r"(y),        \
+        [dd] "=&r"(dd), [round] "=&r"(round), [steps] "+t"(at)                             \
+      : [up] "r"(up), [table] "r"(table), [end] "t"(end), [n] "i"(N), [size] "i"(2 * N),   \
+        [c] "i"(2 * N - 4)                                                                 \
+      : "cc", "memory")
+
+// clang-format on
+
+// What a step takes from outside, then gives back.
+typedef struct {
+  int32_t dd;     // du in the lower half, delta in the upper; then the sum over n of C times state
+  int32_t round;  // what is added before a state's fractional bits are dropped
+} scanlet_arm_int_step;
+
+// `steps` steps, one at least, of all N states of a channel. b: B of the first step, C behind it,
+// then the next step. Literal: N, a multiple of 4 up to 32.
+SCANLET_INLINE void scanlet_arm_int_sums(int16_t* h, const int16_t* rates, const int16_t* b,
+                                         const scanlet_arm_int_step* at, const int32_t down,
+                                         const int32_t N, const int32_t steps) {
+  const int16_t* const table = scanlet_decay_table;
+  const uint32_t up = (uint32_t)1 << (24 - down);
+  const scanlet_arm_int_step* const end = at + steps;
+  int32_t sum, r0, r1, h0, h1, x, y, dd, round;
+  if (down >= 11) {  // an exponent, below 2^30, is then within the table
+    SCANLET_ARM_INT_STEPS(SCANLET_ARM_INT_WITHIN);
+  } else {
+    SCANLET_ARM_INT_STEPS(SCANLET_ARM_INT_CLAMP);
+  }
+}
+
+// Ahead of the states. Literal: steps or nothing.
+SCANLET_INLINE void scanlet_arm_int_inputs(const int16_t* const delta, const int16_t* const u,
+                                           const int32_t u_t, const int32_t du_factor,
+                                           const int32_t* const rounding, const int32_t steps,
+                                           scanlet_arm_int_step* const at) {
+  SCANLET_UNROLL(4)
+  for (int32_t t = 0; t < steps; ++t) {
+    const int32_t du = scanlet_saturate16(scanlet_scale(delta[t] * u[t * u_t], du_factor));
+    at[t].dd = scanlet_arm_pair(du, delta[t]);
+    at[t].round = rounding[t];
+  }
+}
+
+// Behind the states: y takes the place of u. Literal: steps or nothing.
+SCANLET_INLINE void scanlet_arm_int_outputs(const scanlet_arm_int_step* const at, int16_t* const u,
+                                            const int32_t u_t, const scanlet_channel* const channel,
+                                            const int32_t steps) {
+  const int32_t y_factor = channel->y_factor;
+  const int32_t d_factor = channel->d_factor;
+  SCANLET_UNROLL(4)
+  for (int32_t t = 0; t < steps; ++t) {
+    const int32_t skip = scanlet_scale(u[t * u_t] * 65536, d_factor);
+    const int32_t sum = at[t].dd;
+    u[t * u_t] = (int16_t)scanlet_saturate16(scanlet_scale(sum, y_factor) + skip);
+  }
+}
+
+// One channel of scanlet_int_scan. Literal: N, T, u_t.
+SCANLET_INLINE void scanlet_arm_int_channel(int16_t* const h, const int16_t* const rates,
+                                            const int16_t* const bc, const int16_t* const delta,
+                                            const int32_t* const rounding, int16_t* const u,
+                                            const int32_t u_t, const scanlet_channel* const channel,
+                                            const int32_t N, const int32_t steps) {
+  scanlet_arm_int_step at[8];
+  const int32_t factor = channel->du_factor;
+  if (steps == 4) {
+    scanlet_arm_int_inputs(delta, u, u_t, factor, rounding, 4, at);
+  } else {
+    scanlet_arm_int_inputs(delta, u, u_t, factor, rounding, steps, at);
+  }
+  scanlet_arm_int_sums(h, rates, bc, at, channel->rate_shift - 8, N, steps);
+  if (steps == 4) {
+    scanlet_arm_int_outputs(at, u, u_t, channel, 4);
+  } else {
+    scanlet_arm_int_outputs(at, u, u_t, channel, steps);
+  }
+}
+
+#endif  // SCANLET_ARM_DSP
+
+#endif  // SCANLET_KERNELS_ARM_INT_SCAN_H_
