@@ -24,6 +24,7 @@ class IntegerLayout:
     depth_multiple: int = 1
     swapped: bool = False  # the middle two of each four int8 weights of an output
     separate: bool = False  # B ahead of C in each step, instead of pairs
+    quads: bool = False  # an input tile of four steps that only products read: see int_quads.h
     by_tap: bool = False  # convolution weights (d_conv, d_inner): vectors run across channels
 
     def depth(self, count: int) -> int:
@@ -60,7 +61,14 @@ ROWS_MVE = IntegerLayout(
 )
 
 ROWS_DSP = IntegerLayout(
-    "SCANLET_ROWS_DSP", 4, rows=True, lanes=4, depth_multiple=4, swapped=True, separate=True
+    "SCANLET_ROWS_DSP",
+    4,
+    rows=True,
+    lanes=4,
+    depth_multiple=4,
+    swapped=True,
+    separate=True,
+    quads=True,
 )
 
 LAYOUTS: dict[str, IntegerLayout] = {

@@ -41,6 +41,18 @@ SCANLET_INLINE void scanlet_int_conv(int16_t* const x, int16_t* const history,
       continue;
     }
 #endif
+#if SCANLET_XTENSA_MAC16
+    if (K == 4) {
+      int32_t sums[SCANLET_INT_MAX_T];
+      scanlet_xtensa_int_conv(taps, past, h_j, at, 2 * x_t, bias, steps, sums);
+      for (int32_t t = 0; t < steps; ++t) {
+        const int32_t v = scanlet_saturate16(scanlet_scale(sums[t], factor));
+        *at = (int16_t)scanlet_int_silu(v, fraction);
+        at += x_t;
+      }
+      continue;
+    }
+#endif
     int32_t window[SCANLET_INT_MAX_D_CONV];
     int32_t w[SCANLET_INT_MAX_D_CONV];
     SCANLET_UNROLL(8)

@@ -17,11 +17,11 @@ SCANLET_INLINE void scanlet_int_gate_row(const int32_t* const acc, const int32_t
                                          const int32_t steps, const int32_t y_t) {
   const int32_t fraction = channel->gate_fraction;
   const int32_t factor = channel->gate_factor;
-  SCANLET_UNROLL(8)
+  SCANLET_UNROLL(SCANLET_INT_TILE_UNROLL)
   for (int32_t t = 0; t < steps; ++t) {
     const int32_t z = scanlet_saturate16(scanlet_scale(acc[t], z_factor));
     const int32_t gated = *at * scanlet_int_silu(z, fraction);
-    *at = (int16_t)scanlet_saturate16(scanlet_scale(gated, factor));
+    *at = (int16_t)scanlet_saturate16(scanlet_scale_small(gated, factor));
     at += y_t;
   }
 }

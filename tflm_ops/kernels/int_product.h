@@ -12,8 +12,8 @@
 #include "arm_int_product.h"
 #include "int_layout.h"
 #include "int_scale.h"
-#include "int_xtensa.h"
 #include "madd.h"
+#include "xtensa_int_product.h"
 
 // Outputs that are computed side by side: with four steps their sums fit the registers.
 #if defined(__riscv) && SCANLET_INT_LANES >= 4
@@ -114,9 +114,9 @@ SCANLET_INLINE void scanlet_int_lanes(const void* const weight, const int wide,
 SCANLET_NOINLINE void scanlet_int_block(const int8_t* const weight, const scanlet_row* const rows,
                                         const int16_t* const x, const int32_t depth,
                                         const int32_t T, const int32_t steps, int32_t* const acc) {
-#if SCANLET_INT_XTENSA
+#if SCANLET_XTENSA_MAC16
   for (int32_t i = 0; i < SCANLET_INT_LANES; ++i) {
-    scanlet_xtensa_product(weight + i * depth, rows[i].bias, x, depth, steps, acc + i * T);
+    scanlet_xtensa_int_sums(weight + i * depth, x, rows[i].bias, depth, steps, acc + i * T);
   }
 #else
 #if SCANLET_ARM_DSP
@@ -135,10 +135,10 @@ SCANLET_NOINLINE void scanlet_int_dt_block(const int16_t* const weight,
                                            const int16_t* const dt, const int32_t depth,
                                            const int32_t T, const int32_t steps,
                                            int32_t* const acc) {
-#if SCANLET_INT_XTENSA
+#if SCANLET_XTENSA_MAC16
   for (int32_t i = 0; i < SCANLET_INT_LANES; ++i) {
-    scanlet_xtensa_dt_product(weight + i * depth, channel[i].dt_bias, dt, depth, steps,
-                              acc + i * T);
+    scanlet_xtensa_int_dots(weight + i * depth, dt, channel[i].dt_bias, depth >> 2, steps,
+                            acc + i * T, 0);
   }
 #else
   const int32_t stride = (int32_t)(sizeof(scanlet_channel) / sizeof(int32_t));

@@ -10,48 +10,31 @@
 
 #include "int_layout.h"
 #include "madd.h"
+#include "xtensa_int.h"
 
 _Static_assert(-1 >> 1 == -1, "arithmetic right shift");
 
-// Without a 32-bit multiplication that gives the upper half, four of 16 bits are cheaper than a
-// library's 64-bit one.
-#ifndef SCANLET_INT_PARTS
-#if defined(__XTENSA__) && !(defined(__XCHAL_HAVE_MUL32_HIGH) && __XCHAL_HAVE_MUL32_HIGH)
-#define SCANLET_INT_PARTS 1
-#else
-#define SCANLET_INT_PARTS 0
-#endif
-#endif
-
-// The lower half, without a sign.
-SCANLET_INLINE int32_t scanlet_low16(const int32_t value) {
-#if defined(__XTENSA__)  // where LLVM loads the mask
-  int32_t result;
-  __asm__("extui %0, %1, 0, 16" : "=r"(result) : "r"(value));
-  return result;
-#else
-  return value & 0xffff;
-#endif
-}
-
-// value * factor / 2^32, to nearest, halves up; |factor| < 2^31. The result is within +-2^30.
+// value * factor / 2^32, to nearest, halves up; 0 <= factor < 2^31, or |factor| < 2^31 where 2^16
+// divides value. The result is within +-2^30.
 SCANLET_INLINE int32_t scanlet_scale(const int32_t value, const int32_t factor) {
 #if defined(__ARM_FEATURE_DSP)
   int32_t result;
   __asm__("smmulr %0, %1, %2" : "=r"(result) : "r"(value), "r"(factor));
   return result;
-#elif SCANLET_INT_PARTS
-  // Each is 2^16 times a signed upper half plus an unsigned lower one. v1 * f0 is at most 2^31 -
-  // 2^16 - 2^15 + 1, and what is added to it 2^16 + 2^15 - 2; v0 * f1 + 2^16 is below 2^31 too.
-  const int32_t v1 = value >> 16;
-  const int32_t v0 = scanlet_low16(value);
-  const int32_t f1 = factor >> 16;
-  const int32_t f0 = scanlet_low16(factor);
-  const int32_t first = v1 * f0 + ((int32_t)((uint32_t)v0 * (uint32_t)f0 >> 16) + 0x8000);
-  const int32_t second = v0 * f1 + scanlet_low16(first);
-  return v1 * f1 + (first >> 16) + (second >> 16);
+#elif defined(__XTENSA__) && !SCANLET_XTENSA_MULSH
+  return scanlet_xtensa_scale(value, ((value >> 15) + 1) >> 1, factor);
 #else
-  return (int32_t)(((int64_t)value * factor + ((int64_t)1 << 31)) >> 32);
+  const int32_t upper = (int32_t)((int64_t)value * factor >> 32);
+  return upper + (int32_t)((uint32_t)value * (uint32_t)factor >> 31);
+#endif
+}
+
+// The same for |value| < 2^31 - 2^15.
+SCANLET_INLINE int32_t scanlet_scale_small(const int32_t value, const int32_t factor) {
+#if defined(__XTENSA__) && !SCANLET_XTENSA_MULSH
+  return scanlet_xtensa_scale(value, (value + scanlet_xtensa_half()) >> 16, factor);
+#else
+  return scanlet_scale(value, factor);
 #endif
 }
 
@@ -61,7 +44,7 @@ SCANLET_INLINE int32_t scanlet_saturate(const int32_t value, const int32_t bits)
   int32_t result;
   __asm__("ssat %0, %2, %1" : "=r"(result) : "r"(value), "i"(bits));
   return result;
-#elif defined(__XTENSA__) && SCANLET_INT_LAYOUT == SCANLET_ROWS_PAIRS
+#elif SCANLET_XTENSA_MAC16
   int32_t result;
   __asm__("clamps %0, %1, %2" : "=r"(result) : "r"(value), "i"(bits - 1));
   return result;

@@ -15,8 +15,8 @@
 #include "int_decay.h"
 #include "int_layout.h"
 #include "int_scale.h"
-#include "int_xtensa.h"
 #include "madd.h"
+#include "xtensa_int_scan.h"
 
 // Steps that are scanned together, so that a state stays in a register from one to the next.
 #if defined(__riscv)
@@ -109,34 +109,34 @@ SCANLET_INLINE void scanlet_int_scan_steps(int16_t* restrict const h,
   }
 }
 
-#if SCANLET_INT_XTENSA
-// One channel; 1 if it could be done. N is a literal.
-SCANLET_INLINE int scanlet_int_scan_channel(int16_t* const h, const int16_t* const rates,
-                                            const int16_t* const bc, const int16_t* const delta,
-                                            const int32_t* const rounding, int16_t* const u,
-                                            const int32_t u_t, const scanlet_channel* const channel,
-                                            const int32_t N, const int32_t steps) {
-  if (N % 2 != 0 || N > 64) return 0;
+#if SCANLET_XTENSA_MAC16
+// One channel; see scanlet_int_scan. `step`: T of them, with their rounding. Literal: N.
+SCANLET_INLINE void scanlet_int_scan_channel(int16_t* const h, const int16_t* const rates,
+                                             const int16_t* const bc, const int16_t* const delta,
+                                             scanlet_xtensa_step* const step, int16_t* const u,
+                                             const int32_t u_t,
+                                             const scanlet_channel* const channel, const int32_t N,
+                                             const int32_t steps) {
   const int32_t down = channel->rate_shift - 8;
   const int32_t du_factor = channel->du_factor;
-  scanlet_xtensa_step step[SCANLET_INT_MAX_T];
-  int32_t largest = 0;
-  for (int32_t t = 0; t < steps; ++t) {
-    const int32_t size = delta[t];
-    largest = size > largest ? size : largest;
-    step[t].delta = size;
-    step[t].du = scanlet_saturate16(scanlet_scale(size * u[t * u_t], du_factor));
-    step[t].rounding = rounding[t];
-  }
-  if ((largest * 32767) >> down > 0x7ffff) return 0;  // beyond the table for some rate
-  scanlet_xtensa_scan(h, rates, bc, step, steps, N, down);
   const int32_t d_factor = channel->d_factor;
   const int32_t y_factor = channel->y_factor;
+  int32_t all = 0;
+  int16_t* at = u;
   for (int32_t t = 0; t < steps; ++t) {
-    const int32_t skip = scanlet_scale(u[t * u_t] * 65536, d_factor);
-    u[t * u_t] = (int16_t)scanlet_saturate16(scanlet_scale(step[t].sum, y_factor) + skip);
+    const int32_t size = delta[t];
+    all |= size;
+    step[t].delta = size;
+    step[t].du = scanlet_saturate16(scanlet_scale_small(size * *at, du_factor));
+    at += u_t;
   }
-  return 1;
+  scanlet_xtensa_int_scan(h, rates, bc, step, steps, down, all * 32767 >> down > 0x7ffff, N);
+  at = u;
+  for (int32_t t = 0; t < steps; ++t) {
+    const int32_t skip = scanlet_scale(*at * 65536, d_factor);
+    *at = (int16_t)scanlet_saturate16(scanlet_scale(step[t].sum, y_factor) + skip);
+    at += u_t;
+  }
 }
 #endif
 
@@ -152,6 +152,10 @@ SCANLET_INLINE void scanlet_int_scan(int16_t* const h, const int16_t* const rate
                                      const scanlet_channel* const channel, const int32_t count,
                                      const int32_t N, const int32_t T, const int32_t steps,
                                      const int32_t u_k, const int32_t u_t) {
+#if SCANLET_XTENSA_MAC16
+  scanlet_xtensa_step step[SCANLET_INT_MAX_T];
+  for (int32_t t = 0; t < steps; ++t) step[t].rounding = rounding[t];
+#endif
   for (int32_t i = 0; i < count; ++i) {
     int16_t* const state = h + (ptrdiff_t)i * N;
     const int16_t* const rate = rates + (ptrdiff_t)i * N;
@@ -163,9 +167,10 @@ SCANLET_INLINE void scanlet_int_scan(int16_t* const h, const int16_t* const rate
       continue;
     }
 #endif
-#if SCANLET_INT_XTENSA
-    if (scanlet_int_scan_channel(state, rate, bc, delta + i * T, rounding, u + i * u_k, u_t,
-                                 channel + i, N, steps)) {
+#if SCANLET_XTENSA_MAC16
+    if (N <= 64) {
+      scanlet_int_scan_channel(state, rate, bc, delta + i * T, step, u + i * u_k, u_t, channel + i,
+                               N, steps);
       continue;
     }
 #endif

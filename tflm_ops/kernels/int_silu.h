@@ -9,11 +9,15 @@
 #include "int_scale.h"
 #include "int_tables.h"
 #include "madd.h"
+#include "xtensa_int_silu.h"
 
 // Argument (an int16) and result have `fraction` fractional bits, 5 to 20. Interpolated between
 // the table's 32 entries a unit; beyond 16 units the last two. The last product is at most 2^30.
 SCANLET_INLINE int32_t scanlet_int_silu(const int32_t value, const int32_t fraction) {
   const int32_t low = fraction - 5;
+#if SCANLET_XTENSA_MAC16
+  return scanlet_xtensa_int_silu(value, low, (1 << low) - 1, scanlet_sigmoid_table + 512);
+#else
   const int32_t entry = scanlet_int_entry(value >> low);
   const int32_t rest = value & ((1 << low) - 1);
 #if SCANLET_ARM_DSP
@@ -29,6 +33,7 @@ SCANLET_INLINE int32_t scanlet_int_silu(const int32_t value, const int32_t fract
 #endif
   const int32_t sigmoid = base + ((step * rest) >> low);
   return (value * sigmoid + (1 << 14)) >> 15;
+#endif
 }
 
 #endif  // SCANLET_KERNELS_INT_SILU_H_

@@ -30,10 +30,11 @@ SCANLET_INLINE void scanlet_int_delta_row(const int32_t* const acc,
                                           const int32_t fraction) {
   const int32_t dt_factor = channel->dt_factor;
   const int32_t delta_factor = channel->delta_factor;
-  SCANLET_UNROLL(8)
+  SCANLET_UNROLL(SCANLET_INT_TILE_UNROLL)
   for (int32_t t = 0; t < steps; ++t) {
     const int32_t argument = scanlet_saturate16(scanlet_scale(acc[t], dt_factor));
-    const int32_t value = scanlet_scale(scanlet_int_softplus(argument, fraction), delta_factor);
+    const int32_t value =
+        scanlet_scale_small(scanlet_int_softplus(argument, fraction), delta_factor);
     delta[t] = (int16_t)scanlet_saturate16(value);
   }
 }

@@ -10,12 +10,12 @@
 #include "int_norm.h"
 #include "int_pool.h"
 #include "int_product.h"
+#include "int_quads.h"
 #include "int_scale.h"
 #include "int_scan.h"
 #include "int_silu.h"
 #include "int_softplus.h"
 #include "int_tables.h"
 #include "int_tile_io.h"
-#include "int_xtensa.h"
 
 #endif  // SCANLET_INT_KERNELS_H_
