@@ -1,7 +1,7 @@
 """Choose the plan for a target: fusion extent and time tile, by memory and by the cost model.
 
 Every combination is small enough to look at: the cheapest by `cost_model` whose memory fits wins;
-between equals, the one that needs less memory.
+among those that cost hardly more, the one that needs the least memory.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ from scanlet.targets import Target
 
 #: What the generated code needs of the stack at most (measured: 400 to 900 bytes a core).
 STACK_BYTES = 1024
+
+#: Costs closer than this are the same: the model is not more exact.
+SAME_COST = 1.01
 
 
 @dataclass(frozen=True)
@@ -70,16 +73,18 @@ def choices(extents: Sequence[Extent], target: Target, *, tile: int | None = Non
 def first_fit(
     candidates: Sequence[Choice], parts_of: Callable[[Choice], dict[str, int]], limit: int
 ) -> Choice:
-    """The first choice whose memory, `parts_of` in bytes, fits; TargetError if none does."""
-    smallest: tuple[int, Choice] | None = None
-    for choice in candidates:
-        needed = sum(parts_of(choice).values())
-        if needed <= limit:
-            return choice
-        if smallest is None or needed < smallest[0]:
-            smallest = needed, choice
-    assert smallest is not None, "there is always a choice"
-    needed, choice = smallest
+    """The cheapest choice (`candidates` are in that order) whose memory, `parts_of` in bytes, fits.
+
+    Raises TargetError if none does.
+    """
+    needs = [(sum(parts_of(choice).values()), choice) for choice in candidates]
+    fitting = [(needed, choice) for needed, choice in needs if needed <= limit]
+    if fitting:
+        most = SAME_COST * fitting[0][1].instructions
+        return min(
+            (pair for pair in fitting if pair[1].instructions <= most), key=lambda pair: pair[0]
+        )[1]
+    needed, choice = min(needs, key=lambda pair: pair[0])
     listed = ", ".join(f"{name} {nbytes:,}" for name, nbytes in parts_of(choice).items())
     raise TargetError(
         f"the model needs {needed:,} bytes of RAM at the smallest plan, with time tiles of "

@@ -2,10 +2,13 @@
 
 Prints, for each core and time tile, the instructions of a multiply-accumulate, of a state and of a
 channel (scanlet/planning/cost_model.py says what they mean), and how well they fit. Instructions
-of one step are the difference between two lengths. Takes about five minutes.
+of one step are the difference between two lengths. With --precision int8 for integer mixers.
+Takes about five minutes.
 """
 
 from __future__ import annotations
+
+import argparse
 
 import numpy as np
 import torch
@@ -32,14 +35,19 @@ class Network(nn.Module):
         return self.head(self.mixer(self.linear(x)).mean(1))
 
 
-def compiled_pair(shape: tuple[int, int, int, int]) -> list[scanlet.Compiled]:
+def compiled_pair(shape: tuple[int, int, int, int], precision: str) -> list[scanlet.Compiled]:
     """The network at two lengths."""
     pair = []
     for length in (LENGTH, 2 * LENGTH):
         torch.manual_seed(0)
         example = torch.randn(1, length, shape[-1])
         network = Network(*shape).eval()
-        pair.append(scanlet.compile(network, example, calibration_data=[example], progress=False))
+        data = [torch.randn(1, length, shape[-1]) for _ in range(8)]
+        pair.append(
+            scanlet.compile(
+                network, example, precision=precision, calibration_data=data, progress=False
+            )
+        )
     return pair
 
 
@@ -58,9 +66,13 @@ def step_cost(pair: list[scanlet.Compiled], core: str, tile: int) -> float:
 
 
 def main() -> None:
-    pairs = [compiled_pair(shape) for shape in SHAPES]
+    parser = argparse.ArgumentParser(prog="python -m examples.benchmark.cost_model")
+    parser.add_argument("--precision", default="float32", help="float32 or int8")
+    parser.add_argument("--core", nargs="*", default=CORES, help="default: all")
+    arguments = parser.parse_args()
+    pairs = [compiled_pair(shape, arguments.precision) for shape in SHAPES]
     matrix = np.array([causes(s, p) for s, p in zip(SHAPES, pairs, strict=True)], float)
-    for core in CORES:
+    for core in arguments.core:
         for tile in TILES:
             steps = np.array([step_cost(pair, core, tile) for pair in pairs])
             fitted, *_ = np.linalg.lstsq(matrix / steps[:, None], np.ones(len(SHAPES)), rcond=None)
