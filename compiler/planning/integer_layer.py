@@ -87,6 +87,7 @@ def _scratch(
     def vectors(name: str, count: int, first: int, last: int, comment: str, rows: str) -> None:
         nbytes = layout.depth(count) * tile * SHORT
         shape = f"(T, {rows})" if layout.rows else f"({rows}, T)"
+        shape = f"({rows} / 8, T, 8)" if layout.octets else shape
         want(name, nbytes, first, last, f"{comment} {shape}")
 
     has_linear = "input_weight" in op.weights
@@ -116,7 +117,11 @@ def _state(op: IntegerSSM, layout: IntegerLayout) -> tuple[Buffer, ...]:
     h = Buffer("h", 0, op.d_inner * op.d_state * SHORT, "recurrent state (d_inner, d_state)")
     buffers = [h]
     if op.d_conv > 1:
-        shape = "(d_conv - 1, d_inner)" if layout.rows else "(d_inner, d_conv - 1)"
+        shape = (
+            "(d_conv - 1, d_inner)"
+            if layout.history_strides(1, 1)[0] == 1
+            else "(d_inner, d_conv - 1)"
+        )
         nbytes = layout.depth(op.d_inner) * (op.d_conv - 1) * SHORT
         buffers.append(Buffer("history", align(h.nbytes), nbytes, f"conv history {shape}"))
     if op.mode == "stream":

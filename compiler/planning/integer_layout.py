@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+OCTET = 8
+
 
 @dataclass(frozen=True)
 class IntegerLayout:
@@ -14,7 +16,8 @@ class IntegerLayout:
 
     Activation tiles of T steps are `rows`, (T, depth) with each step's vector contiguous and
     depth padded to a multiple of `depth_multiple`, or columns, (depth, T). Weights are then
-    (outputs, depth), else (blocks, depth, lanes). Outputs are padded to whole `lanes`.
+    (outputs, depth), else (blocks, depth, lanes). Outputs are padded to whole `lanes`. `octets`
+    are in between: activations (depth / 8, T, 8), weights (outputs / 2, depth / 8, 2, 8).
     """
 
     name: str  # its define in C
@@ -25,7 +28,7 @@ class IntegerLayout:
     swapped: bool = False  # the middle two of each four int8 weights of an output
     separate: bool = False  # B ahead of C in each step, instead of pairs
     quads: bool = False  # an input tile of four steps that only products read: see int_quads.h
-    by_tap: bool = False  # convolution weights (d_conv, d_inner): vectors run across channels
+    octets: bool = False  # eight neighbours of a vector, then the same eight of the next step
 
     def depth(self, count: int) -> int:
         """Elements of an activation vector of `count`, with its padding."""
@@ -37,15 +40,17 @@ class IntegerLayout:
 
     def strides(self, count: int, tile: int) -> tuple[int, int]:
         """Elements from feature to feature and from step to step of a tile."""
+        if self.octets:  # from octet to octet, in octets, and from step to step
+            return (tile, OCTET)
         return (1, self.depth(count)) if self.rows else (tile, 1)
 
     def history_strides(self, channels: int, kept: int) -> tuple[int, int]:
         """The same for the convolution's `kept` last inputs."""
-        return (1, self.depth(channels)) if self.rows else (kept, 1)
+        return (1, self.depth(channels)) if self.rows or self.octets else (kept, 1)
 
     def tap_strides(self, channels: int, d_conv: int) -> tuple[int, int]:
         """Elements from channel to channel and from tap to tap of the convolution's weights."""
-        return (1, self.depth(channels)) if self.by_tap else (d_conv, 1)
+        return (1, self.depth(channels)) if self.octets else (d_conv, 1)
 
     def states(self, d_state: int) -> int:
         """Elements that B takes in each step, and C."""
@@ -56,10 +61,9 @@ COLUMNS = IntegerLayout("SCANLET_COLUMNS", 1, rows=False, lanes=4)
 ROWS_PAIRS = IntegerLayout(
     "SCANLET_ROWS_PAIRS", 2, rows=True, lanes=4, depth_multiple=4, swapped=True
 )
-ROWS_MVE = IntegerLayout(
-    "SCANLET_ROWS_MVE", 3, rows=True, lanes=4, depth_multiple=8, separate=True, by_tap=True
+OCTETS = IntegerLayout(
+    "SCANLET_OCTETS", 3, rows=False, lanes=8, depth_multiple=8, separate=True, octets=True
 )
-
 ROWS_DSP = IntegerLayout(
     "SCANLET_ROWS_DSP",
     4,
@@ -75,7 +79,7 @@ LAYOUTS: dict[str, IntegerLayout] = {
     "portable": COLUMNS,
     "xtensa": ROWS_PAIRS,
     "arm_dsp": ROWS_DSP,
-    "arm_mve": ROWS_MVE,
+    "arm_mve": OCTETS,
 }
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from scanlet.graph.operators import IntegerSSM
 from scanlet.graph.operators.integer_ssm import CHANNEL_FIELDS
-from scanlet.planning.integer_layout import IntegerLayout
+from scanlet.planning.integer_layout import OCTET, IntegerLayout
 from scanlet.planning.layer import LayerPlan
 
 DTYPES = {
@@ -44,11 +44,12 @@ def integer_shapes(layer: LayerPlan) -> dict[str, tuple[int, ...]]:
     for name, (outputs, depth) in products.items():
         rows = (outputs, layout.depth(depth))
         blocks = (outputs // layout.lanes, depth, layout.lanes)
-        shapes[f"{name}_weight"] = rows if layout.rows else blocks
+        pairs = (outputs // 2, layout.depth(depth) // OCTET, 2 * OCTET)
+        shapes[f"{name}_weight"] = pairs if layout.octets else rows if layout.rows else blocks
         shapes[f"{name}_rows"] = (outputs, 2)
     by_tap = (op.d_conv, layout.depth(op.d_inner))
     shapes |= {
-        "conv_weight": by_tap if layout.by_tap else (op.d_inner, op.d_conv),
+        "conv_weight": by_tap if layout.octets else (op.d_inner, op.d_conv),
         "rates": (op.d_inner, op.d_state),
         "channels": (inner, len(CHANNEL_FIELDS)),
     }
@@ -66,7 +67,7 @@ def pack_integer(layer: LayerPlan, weights: dict[str, np.ndarray]) -> dict[str, 
 def _pack(name: str, data: np.ndarray, layer: LayerPlan) -> np.ndarray:
     op, layout = layer.op, _layout(layer)
     if name == "conv_weight":
-        return _padded(data, op.d_conv, layout.depth(op.d_inner)) if layout.by_tap else data
+        return _padded(data, op.d_conv, layout.depth(op.d_inner)) if layout.octets else data
     if name == "rates":
         return data
     parts = [_padded_rows(part, layout.outputs(len(part))) for part in _parts(name, data, layer)]
@@ -74,9 +75,12 @@ def _pack(name: str, data: np.ndarray, layer: LayerPlan) -> np.ndarray:
     if not name.endswith("_weight"):
         return stacked
     depth = stacked.shape[1]
+    wide = np.pad(stacked, [(0, 0), (0, layout.depth(depth) - depth)])
+    if layout.octets:
+        octets = wide.reshape(len(wide) // 2, 2, -1, OCTET).transpose(0, 2, 1, 3)
+        return octets.reshape(len(octets), -1, 2 * OCTET)
     if not layout.rows:
         return stacked.reshape(-1, layout.lanes, depth).transpose(0, 2, 1)
-    wide = np.pad(stacked, [(0, 0), (0, layout.depth(depth) - depth)])
     if layout.swapped and DTYPES[name] == "int8":
         return wide.reshape(len(wide), -1, 4)[:, :, [0, 2, 1, 3]].reshape(wide.shape)
     return wide

@@ -40,8 +40,8 @@ class StructureSizes:
 POINTERS_32 = StructureSizes(192, 12, 32, 32 + 28, 0, 4, 16, 48, 32)
 POINTERS_64 = StructureSizes(528, 24, 64, 64, 32, 8, 20, 80, 64)
 
-#: What a device's arena gets beyond the host's recorded need: esp-nn's kernels request scratch
-#: that the reference kernels do not, at most this much for the operators that we emit in float32.
+#: What a device's arena gets beyond the host's recorded need, at least: esp-nn's kernels request
+#: scratch that the reference kernels do not.
 MARGIN_BYTES = 2048
 
 _SUMMING = frozenset({"MEAN", "SUM"})
@@ -51,6 +51,9 @@ _PER_CHANNEL = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"})
 _WITHOUT_DATA = frozenset({"EXP", "LOG", "NEG", "RSQRT", "SQRT", "SQUARE"})
 #: The two tables that an int16 SOFTMAX fills in and keeps.
 _SOFTMAX_TABLES = 2 * 2 * 513
+
+#: Convolutions that device kernels copy the operands of.
+_COPYING = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D"})
 
 
 @dataclass(frozen=True)
@@ -93,12 +96,26 @@ def predict_arena(
     return ArenaPrediction(place(buffers).nbytes, tail)
 
 
-def ram_parts(arena: ArenaPrediction) -> dict[str, int]:
+def device_margin(model: ModelDescription) -> int:
+    """Bytes that device kernels may request beyond the host's.
+
+    esp-nn copies filters and padded inputs of int8 convolutions, depthwise ones as int16; how much
+    depends on its version, so this is room for both copies.
+    """
+    copies = [
+        2 * sum(model.tensors[index].nbytes for index in operator.inputs[:2])
+        for operator in model.operators
+        if operator.name in _COPYING and model.tensors[operator.inputs[0]].dtype == "int8"
+    ]
+    return MARGIN_BYTES + align(max(copies, default=0))
+
+
+def ram_parts(arena: ArenaPrediction, margin: int = MARGIN_BYTES) -> dict[str, int]:
     """All RAM of a project that runs on TFLM, in bytes by part."""
     return {
         "tensors and scratch": arena.head,
         "interpreter and state": align(arena.tail),
-        "margin for device kernels": MARGIN_BYTES,
+        "margin for device kernels": margin,
         "stack": STACK_BYTES,
     }
 

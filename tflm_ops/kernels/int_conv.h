@@ -11,6 +11,7 @@
 #include "int_scale.h"
 #include "int_silu.h"
 #include "madd.h"
+#include "mve_int_conv.h"
 
 // x: the first `steps` of T columns, in place, element (e, t) at e * x_k + t * x_t. `history`: the
 // last K - 1 inputs, oldest first, element (e, j) at e * h_k + j * h_j, updated. `weight` int16,
@@ -22,10 +23,14 @@ SCANLET_INLINE void scanlet_int_conv(int16_t* const x, int16_t* const history,
                                      const int32_t K, const int32_t steps, const int32_t x_k,
                                      const int32_t x_t, const int32_t h_k, const int32_t h_j,
                                      const int32_t w_k, const int32_t w_j) {
+#if SCANLET_INT_MVE
+  scanlet_mve_int_conv(x, history, weight, channel, channels, K, steps, x_k, w_j);
+  return;
+#endif
   for (int32_t e = 0; e < channels; ++e) {
-    int16_t* at = x + (ptrdiff_t)e * x_k;
-    int16_t* const past = history + (ptrdiff_t)e * h_k;
-    const int16_t* const taps = weight + (ptrdiff_t)e * w_k;
+    int16_t* at = x + scanlet_int_place(e, x_k);
+    int16_t* const past = history + scanlet_int_place(e, h_k);
+    const int16_t* const taps = weight + scanlet_int_place(e, w_k);
     const int32_t bias = channel[e].conv_bias;
     const int32_t factor = channel[e].conv_factor;
     const int32_t fraction = channel[e].conv_fraction;

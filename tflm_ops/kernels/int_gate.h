@@ -10,6 +10,7 @@
 #include "int_scale.h"
 #include "int_silu.h"
 #include "madd.h"
+#include "mve_int_gate.h"
 
 // One channel; see scanlet_int_gate.
 SCANLET_INLINE void scanlet_int_gate_row(const int32_t* const acc, const int32_t z_factor,
@@ -33,11 +34,17 @@ SCANLET_INLINE void scanlet_int_gate(const int32_t* const acc, const scanlet_row
                                      const scanlet_channel* const channel, int16_t* const y,
                                      const int32_t count, const int32_t T, const int32_t steps,
                                      const int32_t y_k, const int32_t y_t) {
+#if SCANLET_INT_MVE
+  scanlet_mve_int_gate(acc, rows, channel, y, steps);
+  return;
+#endif
   for (int32_t i = 0; i < count; ++i) {
     if (steps == T) {
-      scanlet_int_gate_row(acc + i * T, rows[i].factor, channel + i, y + i * y_k, T, y_t);
+      scanlet_int_gate_row(acc + i * T, rows[i].factor, channel + i, y + scanlet_int_place(i, y_k),
+                           T, y_t);
     } else {
-      scanlet_int_gate_row(acc + i * T, rows[i].factor, channel + i, y + i * y_k, steps, y_t);
+      scanlet_int_gate_row(acc + i * T, rows[i].factor, channel + i, y + scanlet_int_place(i, y_k),
+                           steps, y_t);
     }
   }
 }

@@ -8,18 +8,23 @@
 //                      depth), zeros where padded; of each four the bytes k, k + 2, k + 1, k + 3,
 //                      so that one mask gives pairs of neighbours (SXTB16 on Arm; Xtensa's MAC16).
 //   SCANLET_ROWS_DSP     the same, and B and C of a step apart, each padded to 4.
-//   SCANLET_ROWS_MVE   the same with depth padded to 8 and plain order; the weights of dt_proj and
-//                      of the convolution as well: vectors run across channels in the latter.
+//   SCANLET_OCTETS     (depth / 8, T, 8), depth padded to 8: strides T and 8, the former from octet
+//                      to octet, in octets. Weights (outputs / 2, depth / 8, 2, 8), zeros where
+//                      padded: one pointer walks those of two outputs. Vectors run across channels
+//                      in the convolution, whose weights are (taps, channels).
 // Outputs are padded to whole lanes everywhere. The generated C defines SCANLET_INT_LAYOUT and
 // SCANLET_INT_LANES ahead of the kernels.
 #ifndef SCANLET_KERNELS_INT_LAYOUT_H_
 #define SCANLET_KERNELS_INT_LAYOUT_H_
 
+#include <stddef.h>
 #include <stdint.h>
+
+#include "madd.h"
 
 #define SCANLET_COLUMNS 1
 #define SCANLET_ROWS_PAIRS 2
-#define SCANLET_ROWS_MVE 3
+#define SCANLET_OCTETS 3
 #define SCANLET_ROWS_DSP 4
 
 #ifndef SCANLET_INT_LAYOUT
@@ -32,6 +37,15 @@
 // The largest time tile and the widest convolution.
 #define SCANLET_INT_MAX_T 8
 #define SCANLET_INT_MAX_D_CONV 24
+
+// Where feature k lies; k_stride as above.
+SCANLET_INLINE ptrdiff_t scanlet_int_place(const int32_t k, const int32_t k_stride) {
+#if SCANLET_INT_LAYOUT == SCANLET_OCTETS
+  return (ptrdiff_t)(k & ~7) * k_stride + (k & 7);
+#else
+  return (ptrdiff_t)k * k_stride;
+#endif
+}
 
 // One output of a product: int16 result = saturate(scale(bias + product, factor)).
 typedef struct {

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "int_layout.h"
 #include "int_scale.h"
 #include "madd.h"
 
@@ -73,11 +74,11 @@ SCANLET_NOINLINE void scanlet_int_norm(const int16_t* const x, int16_t* const y,
     const int16_t* const in = x + (ptrdiff_t)t * t_stride;
     int16_t* const out = y + (ptrdiff_t)t * t_stride;
     int32_t sum = 0;
-    for (int32_t m = 0; m < (centre ? width : 0); ++m) sum += in[(ptrdiff_t)m * k_stride];
+    for (int32_t m = 0; m < (centre ? width : 0); ++m) sum += in[scanlet_int_place(m, k_stride)];
     const int32_t times = centre ? width : 1;
     uint64_t squares = 0;
     for (int32_t m = 0; m < width; ++m) {
-      const int32_t c = in[(ptrdiff_t)m * k_stride] * times - sum;
+      const int32_t c = in[scanlet_int_place(m, k_stride)] * times - sum;
       squares += (uint64_t)((int64_t)c * c);
     }
     const uint32_t found = scanlet_int_sqrt(scanlet_int_divide(squares, (uint32_t)width) + eps);
@@ -87,10 +88,10 @@ SCANLET_NOINLINE void scanlet_int_norm(const int16_t* const x, int16_t* const y,
     const int64_t inverse = scanlet_int_inverse(scaled);
     const int32_t down = 61 - lift - fraction;
     for (int32_t m = 0; m < width; ++m) {
-      const int32_t c = in[(ptrdiff_t)m * k_stride] * times - sum;
+      const int32_t c = in[scanlet_int_place(m, k_stride)] * times - sum;
       const int64_t value = (c * inverse + ((int64_t)1 << (down - 1))) >> down;
       const int64_t most = value > 32767 ? 32767 : value;
-      out[(ptrdiff_t)m * k_stride] = (int16_t)(most < -32768 ? -32768 : most);
+      out[scanlet_int_place(m, k_stride)] = (int16_t)(most < -32768 ? -32768 : most);
     }
   }
 }

@@ -9,6 +9,7 @@
 #include "int_layout.h"
 #include "int_scale.h"
 #include "madd.h"
+#include "mve_int_pool.h"
 
 // Sums are below 2^31: at most 65,535 steps (prepare checks) of at most 2^15.
 #define SCANLET_INT_MAX_POOLED 65535
@@ -30,8 +31,12 @@ SCANLET_INLINE int32_t scanlet_int_sum(const int16_t* at, const int32_t steps, c
 SCANLET_INLINE void scanlet_int_pool(const int16_t* const x, int32_t* const sums,
                                      const int32_t count, const int32_t T, const int32_t steps,
                                      const int32_t x_k, const int32_t x_t) {
+#if SCANLET_INT_MVE
+  scanlet_mve_int_pool(x, sums, count, steps, x_k);
+  return;
+#endif
   for (int32_t i = 0; i < count; ++i) {
-    const int16_t* const at = x + (ptrdiff_t)i * x_k;
+    const int16_t* const at = x + scanlet_int_place(i, x_k);
     sums[i] += steps == T ? scanlet_int_sum(at, T, x_t) : scanlet_int_sum(at, steps, x_t);
   }
 }
@@ -70,7 +75,7 @@ SCANLET_INLINE void scanlet_int_pool_last(int16_t* const g, const scanlet_channe
                                           const int32_t count, const int32_t last,
                                           const int32_t g_k, const int32_t g_t) {
   for (int32_t i = 0; i < count; ++i) {
-    const int32_t value = g[(ptrdiff_t)i * g_k + last * g_t] * 32768;
+    const int32_t value = g[scanlet_int_place(i, g_k) + last * g_t] * 32768;
     g[i] = (int16_t)scanlet_saturate16(scanlet_scale(value, channel[i].pool_factor));
   }
 }

@@ -13,6 +13,7 @@
 #include "int_layout.h"
 #include "int_scale.h"
 #include "madd.h"
+#include "mve_int_product.h"
 #include "xtensa_int_product.h"
 
 // Outputs that are computed side by side: with four steps their sums fit the registers.
@@ -59,15 +60,20 @@ SCANLET_INLINE void scanlet_int_part(const void* const weight, const int wide,
 #endif
     }
   }
+#elif SCANLET_INT_LAYOUT == SCANLET_OCTETS
+  for (int32_t k = 0; k < depth; ++k) {
+    const int16_t* const value = x + scanlet_int_place(k, T) + 8 * t;
+    const ptrdiff_t at = (ptrdiff_t)lane * depth + scanlet_int_place(k, 2);
+    for (int32_t i = 0; i < 2; ++i) {
+      const int32_t w = scanlet_int_weight(weight, at + 8 * i, wide);
+      for (int32_t j = 0; j < columns; ++j) sum[i][j] += w * value[8 * j];
+    }
+  }
 #else
   x += (ptrdiff_t)t * depth;
   for (int32_t k = 0; k < depth; ++k) {
-#if SCANLET_INT_LAYOUT == SCANLET_ROWS_PAIRS || SCANLET_INT_LAYOUT == SCANLET_ROWS_DSP
     // Of each four, the middle two bytes are swapped.
     const int32_t from = wide || (k & 3) == 0 || (k & 3) == 3 ? k : k ^ 3;
-#else
-    const int32_t from = k;
-#endif
     SCANLET_UNROLL(4)
     for (int32_t i = 0; i < SCANLET_INT_SIDE; ++i) {
       const int32_t w = scanlet_int_weight(weight, (ptrdiff_t)(lane + i) * depth + from, wide);
@@ -114,6 +120,10 @@ SCANLET_INLINE void scanlet_int_lanes(const void* const weight, const int wide,
 SCANLET_NOINLINE void scanlet_int_block(const int8_t* const weight, const scanlet_row* const rows,
                                         const int16_t* const x, const int32_t depth,
                                         const int32_t T, const int32_t steps, int32_t* const acc) {
+#if SCANLET_INT_MVE
+  scanlet_mve_int_block(weight, 0, x, depth, T, steps, acc);
+  return;
+#endif
 #if SCANLET_XTENSA_MAC16
   for (int32_t i = 0; i < SCANLET_INT_LANES; ++i) {
     scanlet_xtensa_int_sums(weight + i * depth, x, rows[i].bias, depth, steps, acc + i * T);
@@ -135,6 +145,10 @@ SCANLET_NOINLINE void scanlet_int_dt_block(const int16_t* const weight,
                                            const int16_t* const dt, const int32_t depth,
                                            const int32_t T, const int32_t steps,
                                            int32_t* const acc) {
+#if SCANLET_INT_MVE
+  scanlet_mve_int_block(weight, 1, dt, depth, T, steps, acc);
+  return;
+#endif
 #if SCANLET_XTENSA_MAC16
   for (int32_t i = 0; i < SCANLET_INT_LANES; ++i) {
     scanlet_xtensa_int_dots(weight + i * depth, dt, channel[i].dt_bias, depth >> 2, steps,
@@ -165,20 +179,25 @@ SCANLET_INLINE void scanlet_int_round(const int32_t* const sum, const int32_t fa
 // y = saturate(scale(bias + weight x, factor)) for the first `steps` of T columns. Element (o, t)
 // of y lies at o * y_k + t * y_t.
 SCANLET_NOINLINE void scanlet_int_rows(const int8_t* weight, const scanlet_row* rows,
-                                       const int16_t* const x, int16_t* y, const int32_t outputs,
-                                       const int32_t depth, const int32_t T, const int32_t steps,
-                                       const int32_t y_k, const int32_t y_t) {
+                                       const int16_t* const x, int16_t* const y,
+                                       const int32_t outputs, const int32_t depth, const int32_t T,
+                                       const int32_t steps, const int32_t y_k, const int32_t y_t) {
+#if SCANLET_INT_MVE
+  scanlet_mve_int_rows(weight, rows, x, y, outputs, depth, T, steps, y_k, y_t);
+  return;
+#endif
   int32_t acc[SCANLET_INT_LANES * SCANLET_INT_MAX_T];
-  for (int32_t left = outputs; left > 0; left -= SCANLET_INT_LANES) {
+  for (int32_t o = 0; o < outputs; o += SCANLET_INT_LANES) {
     scanlet_int_block(weight, rows, x, depth, T, steps, acc);
+    const int32_t left = outputs - o;
     const int32_t count = left < SCANLET_INT_LANES ? left : SCANLET_INT_LANES;
     for (int32_t i = 0; i < count; ++i) {
+      int16_t* const out = y + scanlet_int_place(o + i, y_k);
       if (steps == 4) {
-        scanlet_int_round(acc + i * T, rows[i].factor, y, y_t, 4);
+        scanlet_int_round(acc + i * T, rows[i].factor, out, y_t, 4);
       } else {
-        scanlet_int_round(acc + i * T, rows[i].factor, y, y_t, steps);
+        scanlet_int_round(acc + i * T, rows[i].factor, out, y_t, steps);
       }
-      y += y_k;
     }
     weight += (ptrdiff_t)SCANLET_INT_LANES * depth;
     rows += SCANLET_INT_LANES;

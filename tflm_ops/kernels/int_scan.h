@@ -16,6 +16,8 @@
 #include "int_layout.h"
 #include "int_scale.h"
 #include "madd.h"
+#include "mve_int_load.h"
+#include "mve_int_scan.h"
 #include "xtensa_int_scan.h"
 
 // Steps that are scanned together, so that a state stays in a register from one to the next.
@@ -27,8 +29,8 @@
 
 // B and C of a step: pairs (b, c) for n after n, or all of B ahead of all of C (each padded to a
 // multiple of 8 for MVE, of 4 for DSP). Element n of B, of C, and the distance from step to step.
-#if SCANLET_INT_LAYOUT == SCANLET_ROWS_MVE || SCANLET_INT_LAYOUT == SCANLET_ROWS_DSP
-#if SCANLET_INT_LAYOUT == SCANLET_ROWS_MVE
+#if SCANLET_INT_LAYOUT == SCANLET_OCTETS || SCANLET_INT_LAYOUT == SCANLET_ROWS_DSP
+#if SCANLET_INT_LAYOUT == SCANLET_OCTETS
 #define SCANLET_INT_STATES(N) (((N) + 7) / 8 * 8)
 #else
 #define SCANLET_INT_STATES(N) (((N) + 3) / 4 * 4)
@@ -59,6 +61,10 @@ SCANLET_INLINE int32_t scanlet_int_rounding(const int32_t step) {
 // below 2^31.
 SCANLET_INLINE void scanlet_int_clip(int16_t* const bc, const int32_t N, const int32_t steps,
                                      const int32_t limit) {
+#if SCANLET_INT_MVE
+  scanlet_mve_int_clip(bc, N, steps, limit);
+  return;
+#endif
   for (int32_t t = 0; t < steps; ++t) {
     int16_t* c = bc + t * SCANLET_INT_BC_STEP(N) + SCANLET_INT_C(0, N);
     for (int32_t n = 0; n < N; ++n) {
@@ -144,14 +150,19 @@ SCANLET_INLINE void scanlet_int_scan_channel(int16_t* const h, const int16_t* co
 //   h (count, N): the state, updated          rates (count, N): int16, >= 0
 //   bc: B and C of each step, see above       delta (count, T): int16, >= 0
 //   rounding (T,): of each step               channel: the first one's constants
-//   u: element (i, t) at i * u_k + t * u_t
+//   u: element (i, t) at i * u_k + t * u_t    work (count, T): free, for octets, else NULL
 // Literal: N, T, the strides.
 SCANLET_INLINE void scanlet_int_scan(int16_t* const h, const int16_t* const rates,
                                      const int16_t* const bc, const int16_t* const delta,
                                      const int32_t* const rounding, int16_t* const u,
                                      const scanlet_channel* const channel, const int32_t count,
                                      const int32_t N, const int32_t T, const int32_t steps,
-                                     const int32_t u_k, const int32_t u_t) {
+                                     const int32_t u_k, const int32_t u_t, int32_t* const work) {
+  (void)work;
+#if SCANLET_INT_MVE
+  scanlet_mve_int_scan(h, rates, bc, delta, rounding, u, channel, count, N, steps, work);
+  return;
+#endif
 #if SCANLET_XTENSA_MAC16
   scanlet_xtensa_step step[SCANLET_INT_MAX_T];
   for (int32_t t = 0; t < steps; ++t) step[t].rounding = rounding[t];
@@ -162,26 +173,27 @@ SCANLET_INLINE void scanlet_int_scan(int16_t* const h, const int16_t* const rate
     int32_t t = 0;
 #if SCANLET_ARM_DSP
     if (N % 4 == 0 && N <= 32) {
-      scanlet_arm_int_channel(state, rate, bc, delta + i * T, rounding, u + i * u_k, u_t,
-                              channel + i, N, steps);
+      scanlet_arm_int_channel(state, rate, bc, delta + i * T, rounding,
+                              u + scanlet_int_place(i, u_k), u_t, channel + i, N, steps);
       continue;
     }
 #endif
 #if SCANLET_XTENSA_MAC16
     if (N <= 64) {
-      scanlet_int_scan_channel(state, rate, bc, delta + i * T, step, u + i * u_k, u_t, channel + i,
-                               N, steps);
+      scanlet_int_scan_channel(state, rate, bc, delta + i * T, step, u + scanlet_int_place(i, u_k),
+                               u_t, channel + i, N, steps);
       continue;
     }
 #endif
     for (; t + SCANLET_INT_SCAN_STEPS <= steps; t += SCANLET_INT_SCAN_STEPS) {
       scanlet_int_scan_steps(state, rate, bc + t * SCANLET_INT_BC_STEP(N), delta + i * T + t,
-                             rounding + t, u + i * u_k + t * u_t, u_t, channel + i, N,
-                             SCANLET_INT_SCAN_STEPS);
+                             rounding + t, u + scanlet_int_place(i, u_k) + t * u_t, u_t,
+                             channel + i, N, SCANLET_INT_SCAN_STEPS);
     }
     for (; t < steps; ++t) {
       scanlet_int_scan_steps(state, rate, bc + t * SCANLET_INT_BC_STEP(N), delta + i * T + t,
-                             rounding + t, u + i * u_k + t * u_t, u_t, channel + i, N, 1);
+                             rounding + t, u + scanlet_int_place(i, u_k) + t * u_t, u_t,
+                             channel + i, N, 1);
     }
   }
 }

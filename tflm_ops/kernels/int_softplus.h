@@ -10,6 +10,7 @@
 #include "int_scale.h"
 #include "int_tables.h"
 #include "madd.h"
+#include "mve_int_delta.h"
 
 // The argument is an int16 with `fraction` fractional bits, 9 to 15; the result Q24, the argument
 // itself from 16 on. The line between two entries takes 2^19 * 2^10 at most, the result is at most
@@ -45,6 +46,10 @@ SCANLET_INLINE void scanlet_int_delta(const int32_t* const acc,
                                       const scanlet_channel* const channel, int16_t* const delta,
                                       const int32_t count, const int32_t T, const int32_t steps,
                                       const int32_t fraction) {
+#if SCANLET_INT_MVE
+  scanlet_mve_int_delta(acc, channel, delta, steps, fraction);
+  return;
+#endif
   for (int32_t i = 0; i < count; ++i) {
     if (steps == T) {
       scanlet_int_delta_row(acc + i * T, channel + i, delta + i * T, T, fraction);

@@ -10,6 +10,8 @@
 #include "int_product.h"
 #include "int_scale.h"
 #include "madd.h"
+#include "mve_int_load.h"
+#include "mve_int_output.h"
 
 // The int16 values at a byte offset (a multiple of 16) of a 16-byte aligned block.
 SCANLET_INLINE int16_t* scanlet_shorts(uint8_t* const block, const size_t offset) {
@@ -28,14 +30,16 @@ SCANLET_INLINE void scanlet_int_load(const void* const x, const int32_t bytes,
                                      const int32_t zero_point, int16_t* const tile,
                                      const int32_t features, const int32_t steps,
                                      const int32_t k_stride, const int32_t t_stride) {
+#if SCANLET_INT_MVE
+  scanlet_mve_int_load(x, bytes, first, row, zero_point, tile, features, steps, k_stride);
+  return;
+#endif
   for (int32_t t = 0; t < steps; ++t) {
     const ptrdiff_t from = first + t * row;
-    int16_t* to = tile + t * t_stride;
     for (int32_t k = 0; k < features; ++k) {
       const int32_t value =
           bytes == 1 ? ((const int8_t*)x)[from + k] : ((const int16_t*)x)[from + k];
-      *to = (int16_t)(value - zero_point);
-      to += k_stride;
+      tile[scanlet_int_place(k, k_stride) + t * t_stride] = (int16_t)(value - zero_point);
     }
   }
 }
@@ -51,6 +55,11 @@ SCANLET_INLINE void scanlet_int_output(const int8_t* weight, const scanlet_row* 
                                        const ptrdiff_t row, const int32_t zero_point,
                                        const int32_t outputs, const int32_t depth, const int32_t T,
                                        const int32_t steps) {
+#if SCANLET_INT_MVE
+  scanlet_mve_int_output(weight, rows, g, r, r_factor, r_k, y, bytes, first, row, zero_point,
+                         outputs, depth, T, steps);
+  return;
+#endif
   for (int32_t o = 0; o < outputs; o += SCANLET_INT_LANES) {
     int32_t acc[SCANLET_INT_LANES * SCANLET_INT_MAX_T];
     scanlet_int_block(weight, rows, g, depth, T, steps, acc);
@@ -60,7 +69,7 @@ SCANLET_INLINE void scanlet_int_output(const int8_t* weight, const scanlet_row* 
       for (int32_t t = 0; t < steps; ++t) {
         int32_t value = scanlet_scale(acc[i * T + t], rows[i].factor);
         if (r != NULL) {
-          const int32_t stream = r[(ptrdiff_t)(o + i) * r_k + t * r_t];
+          const int32_t stream = r[scanlet_int_place(o + i, r_k) + t * r_t];
           value = (value + scanlet_scale(stream * 65536, r_factor) + 8) >> 4;
         }
         const ptrdiff_t to = first + t * row + o + i;
