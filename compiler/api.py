@@ -11,12 +11,18 @@ from typing import Any
 import numpy as np
 
 from scanlet.compiled import Compiled, Golden
-from scanlet.errors import CalibrationError, InputError, MissingToolError, TargetError
-from scanlet.execution.samples import Sample, as_samples, random_samples
+from scanlet.errors import (
+    CalibrationError,
+    InputError,
+    MissingToolError,
+    TargetError,
+    VerificationError,
+)
+from scanlet.execution.samples import Sample, as_samples, check_tokens, random_samples
 from scanlet.graph import Graph
 from scanlet.passes.extents import Extent
 from scanlet.planning.planner import STACK_BYTES, Choice, choices, first_fit
-from scanlet.planning.tflm_arena import MARGIN_BYTES, POINTERS_64, predict_arena, ram_parts
+from scanlet.planning.tflm_arena import POINTERS_64, device_margin, predict_arena, ram_parts
 from scanlet.progress import Progress
 from scanlet.quantization.quantize import quantize
 from scanlet.targets import Target, find
@@ -79,6 +85,7 @@ def compile(
     from scanlet import frontend, passes
 
     chosen = find(target)
+    float_modules = (float_modules,) if isinstance(float_modules, str) else tuple(float_modules)
     _check_choice("precision", precision, PRECISIONS)
     _check_choice("mode", mode, MODES)
     _check_integer_options(precision, calibration_data, state, float_modules)
@@ -97,6 +104,8 @@ def compile(
             reference = _standardized(reference, *statistics)
         step("optimizing the graph")
         extents = passes.extents(graph, mode=mode)
+        if float_modules:  # what is fused with a neighbour cannot be left in float by itself
+            extents = [_unfused(extents, float_modules)]
         names = _labels(labels, extents[0].graph)
         samples = _samples(calibration_data, extents[0].graph, statistics)
         quantized = None
@@ -180,7 +189,8 @@ def _fit(
 
     def predicted(choice: Choice) -> dict[str, int]:
         model = read_model(write_model(choice.graph, choice.plan.layers))
-        return ram_parts(predict_arena(model, choice.plan.layers, POINTERS_64))
+        arena = predict_arena(model, choice.plan.layers, POINTERS_64)
+        return ram_parts(arena, device_margin(model))
 
     step("planning fusion and memory")
     candidates = choices(extents, target)
@@ -188,8 +198,9 @@ def _fit(
         choice = first_fit(candidates, predicted, limit)
         step(f"emitting the operator (time tiles of {choice.plan.tile})")
         compiled = build(choice, precision=precision, mode=mode, name=name)
+        margin = device_margin(compiled.description)
         try:
-            fits = compiled.allocations.total + MARGIN_BYTES + STACK_BYTES <= limit
+            fits = compiled.allocations.total + margin + STACK_BYTES <= limit
         except MissingToolError:  # no interpreter here: the prediction has to do
             fits = True
         if fits or len(candidates) == 1:
@@ -211,7 +222,9 @@ def _samples(
 ) -> list[Sample]:
     """The calibration data, checked; random samples of the inputs' shapes if there is none."""
     if data is not None:
-        return as_samples(data, graph.inputs, "calibration_data")
+        samples = as_samples(data, graph.inputs, "calibration_data")
+        check_tokens(samples, graph, "calibration_data")
+        return samples
     mean, std = statistics or (0.0, 1.0)
     return random_samples(graph, VERIFICATION_SAMPLES, mean=mean, std=std)
 
@@ -244,7 +257,14 @@ def _verify(
         compiled.reset()
         return compiled.real_outputs(compiled.interpreter.run(*stored))
 
-    compiled.verification = verify(one_call, reference, samples, tolerance=relative, ran_on=ran_on)
+    try:
+        compiled.verification = verify(
+            one_call, reference, samples, tolerance=relative, ran_on=ran_on
+        )
+    except VerificationError as error:
+        if compiled.quantized is None:
+            raise
+        raise VerificationError(error.message, hint=_quantization_hint(compiled)) from error
     golden = samples[:GOLDEN_SAMPLES]
     accepted = relative * compiled.verification.scale
     steps = [t.quantization.scales[0] for t in compiled.outputs if t.quantization]
@@ -255,6 +275,29 @@ def _verify(
         outputs=tuple(tuple(reference(*sample)) for sample in golden),
         tolerance=accepted,
     )
+
+
+def _quantization_hint(compiled: Compiled) -> str:
+    """What to try where integers deviate too much: names the worst tensor, repeats warnings."""
+    assert compiled.quantized is not None
+    worst = [row for row in compiled.quantized.sensitivity if row.dtype != "float32"][:1]
+    tries = ['precision="int16x8"'] if compiled.precision == "int8" else []
+    tries += [
+        f"float_modules= with the module of {row.name!r}, the worst tensor ({row.noise_db:.1f} dB)"
+        for row in worst
+    ]
+    return "\n".join([f"try {', or '.join(tries)}, or raise tolerance=", *compiled.warnings])
+
+
+def _unfused(extents: Sequence[Extent], float_modules: Sequence[str]) -> Extent:
+    """The first extent in which every one of the modules has operators of its own, else the one
+    with the least fusion."""
+    from scanlet.quantization.integer_support import nodes_of
+
+    for extent in extents:
+        if all(nodes_of(extent.graph, module) for module in float_modules):
+            return extent
+    return extents[-1]
 
 
 def _check_integer_options(

@@ -97,6 +97,11 @@ def compile_command(
     """Compile a trained model and write a complete project."""
     from scanlet.model_source import load_arrays, load_model
 
+    if precision in ("int8", "int16x8") and calibration is None:
+        raise InputError(
+            f"--precision {precision} needs --calibration",
+            hint="give a .npy of some hundred typical inputs, samples along the first axis",
+        )
     example: Any = None
     if input_shape is not None:
         import torch

@@ -146,6 +146,11 @@ class Compiled:
 
         real = [b[:1] for b in self._batches(inputs)] if inputs else list(self.golden.inputs[0])
         sample = tuple(self.stored_inputs(real))
+        if naive and self.precision != "float32":
+            raise InputError(
+                f"the naive transcription computes in float32, this model in {self.precision}",
+                hint="compile the model for float32 and compare with that",
+            )
         choice = self.planned_for(
             core_target(on), keep_plan=keep_plan, tile=tile, memory_limit=memory_limit
         )
@@ -164,10 +169,11 @@ class Compiled:
 
     def stored_inputs(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Real input values as the model stores them: to nearest, saturated."""
-        return [
-            quantized(array, tensor.quantization, tensor.dtype) if tensor.quantization else array
-            for tensor, array in zip(self.inputs, arrays, strict=True)
-        ]
+        return _stored(self.inputs, arrays)
+
+    def stored_outputs(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Real output values (PyTorch's, say) as the model would store them."""
+        return _stored(self.outputs, arrays)
 
     def real_outputs(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Stored output values as float32 numbers."""
@@ -197,6 +203,10 @@ class Compiled:
             if not len(array):
                 raise InputError(f"input {tensor.name!r} is an empty batch")
             real = tensor.quantization is not None and not stored
+            if real and np.isnan(array).any():
+                raise InputError(f"input {tensor.name!r} holds NaN, which no integer stands for")
+            if stored and tensor.quantization is not None:
+                _check_stored(tensor, array)
             batches.append(array.astype("float32" if real else tensor.dtype, copy=False))
         counts = {len(batch) for batch in batches}
         if len(counts) != 1:
@@ -246,6 +256,27 @@ class Compiled:
         from scanlet.project_files import save
 
         return save(self, Path(directory), force=force, component_only=component_only)
+
+
+def _check_stored(tensor: TensorDescription, array: np.ndarray) -> None:
+    info = np.iinfo(tensor.dtype)
+    if array.dtype.kind not in "iu":
+        raise InputError(
+            f"input {tensor.name!r} is of type {array.dtype}, run_raw takes stored {tensor.dtype}",
+            hint="run takes real values; stored_inputs says what they are stored as",
+        )
+    if array.min() < info.min or array.max() > info.max:
+        raise InputError(
+            f"input {tensor.name!r} holds {array.min()} to {array.max()}, which is beyond "
+            f"{tensor.dtype}"
+        )
+
+
+def _stored(tensors: Sequence[TensorDescription], arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+    return [
+        quantized(array, tensor.quantization, tensor.dtype) if tensor.quantization else array
+        for tensor, array in zip(tensors, arrays, strict=True)
+    ]
 
 
 def _joined(results: Sequence[Sequence[np.ndarray]]) -> Any:

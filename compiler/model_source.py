@@ -38,7 +38,12 @@ def load_model(model: str, weights: Path | None) -> Any:
 
 
 def load_arrays(path: Path) -> dict[str, np.ndarray]:
-    """Arrays of an .npy (one, named "x") or .npz file. Raises ModelFileError if unreadable."""
+    """Arrays of an .npy (one, named "x") or .npz file.
+
+    Raises InputError if there is none, ModelFileError if it is unreadable.
+    """
+    if not path.is_file():
+        raise InputError("no such file", where=str(path))
     try:
         loaded = np.load(path, allow_pickle=False)
         if isinstance(loaded, np.ndarray):

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from scanlet.compiled import Compiled
@@ -36,15 +37,19 @@ def print_summary(compiled: Compiled, directory: Path) -> None:
     if checked["label_agreement"] is not None:
         table.add_row("same label as PyTorch", f"{checked['label_agreement']:.2%}")
     if report["quantization"] is not None:
-        islands = report["quantization"]["islands"]
-        floats = "; ".join(", ".join(island["nodes"]) for island in islands) or "nothing"
-        table.add_row("in float32", floats)
+        made = report["quantization"]
+        table.add_row("precision", f"{report['precision']}, recurrent state {made['state']}")
+        islands = [
+            f"{', '.join(island['modules'] or island['nodes'])} ({'; '.join(island['reasons'])})"
+            for island in made["islands"]
+        ]
+        table.add_row("in float32", "\n".join(islands) or "nothing")
     table.add_row("project", str(directory))
     console = Console()
     console.print(f"[bold]{compiled.name}[/bold] compiled")
     console.print(table)
     for warning in report["warnings"]:
-        console.print(f"[yellow]warning[/yellow] {warning}")
+        console.print(f"[yellow]warning[/yellow] {escape(warning)}")
 
 
 def print_outputs(compiled: Compiled, arrays: Sequence[np.ndarray]) -> None:
@@ -101,6 +106,8 @@ def inspection(path: Path) -> dict[str, Any]:
                 "dtype": tensor.dtype,
                 "bytes": tensor.nbytes,
                 "constant": tensor.constant,
+                "scales": list(tensor.quantization.scales) if tensor.quantization else [],
+                "zero_points": list(tensor.quantization.zero_points) if tensor.quantization else [],
             }
             for tensor in description.tensors
         ],
@@ -117,10 +124,14 @@ def print_inspection(content: dict[str, Any]) -> None:
         inputs, outputs = ([names[i] for i in op[key] if i >= 0] for key in ("inputs", "outputs"))
         operators.add_row(op["name"], "\n".join(inputs), "\n".join(outputs))
     tensors = Table("tensor", "shape", "type", "bytes", "kind", title="Tensors")
+    integers = any(tensor["scales"] for tensor in content["tensors"])
+    if integers:
+        tensors.add_column("value")
     for tensor in content["tensors"]:
         kind = "constant" if tensor["constant"] else "activation"
         shape = "x".join(map(str, tensor["shape"]))
-        tensors.add_row(tensor["name"], shape, tensor["dtype"], f"{tensor['bytes']:,}", kind)
+        cells = [tensor["name"], shape, tensor["dtype"], f"{tensor['bytes']:,}", kind]
+        tensors.add_row(*cells, *([_value(tensor)] if integers else []))
     console.print(operators)
     console.print(tensors)
     console.print(f"flatbuffer {content['flatbuffer_bytes']:,} bytes")
@@ -134,6 +145,15 @@ def print_inspection(content: dict[str, Any]) -> None:
         for buffer in layer["scratch"]:
             scratch.add_row(buffer["name"], f"{buffer['offset']:,}", f"{buffer['bytes']:,}")
         console.print(scratch)
+
+
+def _value(tensor: dict[str, Any]) -> str:
+    """How the stored integers of a tensor are read."""
+    scales, zero = tensor["scales"], (tensor["zero_points"] or [0])[0]
+    if len(scales) != 1:
+        return f"{len(scales)} scales, per channel" if scales else ""
+    offset = f" {'+' if zero < 0 else '-'} {abs(zero)}" if zero else ""
+    return f"{scales[0]:.6g} * (q{offset})" if zero else f"{scales[0]:.6g} * q"
 
 
 def print_measurements(name: str, results: Sequence[dict[str, Any]]) -> None:

@@ -12,6 +12,16 @@
 
 namespace {
 
+// Compares stored integers; error and tolerance are those of the values that they stand for.
+template <typename T>
+Comparison CompareQuantized(const TfLiteTensor* got, const void* expected) {
+  const float scale = got->params.scale;
+  Comparison steps = Compare(static_cast<const T*>(got->data.data), static_cast<const T*>(expected),
+                             got->bytes / sizeof(T), config::kGoldenTolerance / scale);
+  steps.max_error *= scale;
+  return steps;
+}
+
 Comparison CompareTensor(const TfLiteTensor* got, const void* expected) {
   const float tolerance = config::kGoldenTolerance;
   const void* const data = got->data.data;
@@ -20,11 +30,9 @@ Comparison CompareTensor(const TfLiteTensor* got, const void* expected) {
       return Compare(static_cast<const float*>(data), static_cast<const float*>(expected),
                      got->bytes / sizeof(float), tolerance);
     case kTfLiteInt8:
-      return Compare(static_cast<const int8_t*>(data), static_cast<const int8_t*>(expected),
-                     got->bytes, tolerance);
+      return CompareQuantized<int8_t>(got, expected);
     case kTfLiteInt16:
-      return Compare(static_cast<const int16_t*>(data), static_cast<const int16_t*>(expected),
-                     got->bytes / sizeof(int16_t), tolerance);
+      return CompareQuantized<int16_t>(got, expected);
     case kTfLiteInt32:
       return Compare(static_cast<const int32_t*>(data), static_cast<const int32_t*>(expected),
                      got->bytes / sizeof(int32_t), tolerance);

@@ -67,6 +67,15 @@ class TensorSpec:
     def nbytes(self) -> int:
         return int(np.prod(self.shape, dtype=np.int64)) * np.dtype(self.dtype).itemsize
 
+    @property
+    def value(self) -> str:
+        """How a stored integer is read, as "value = 0.02 * (stored + 5)"; empty for others."""
+        if self.scale is None:
+            return ""
+        zero = self.zero_point or 0
+        stored = f"(stored {'+' if zero < 0 else '-'} {abs(zero)})" if zero else "stored"
+        return f"value = {np.float32(self.scale)!s} * {stored}"
+
 
 @dataclass(frozen=True)
 class ProjectSpec:
@@ -76,8 +85,8 @@ class ProjectSpec:
     if the model has no generated operator), `resolver_methods` the methods of
     MicroMutableOpResolver for the builtin operators. `arena_bytes` is what the host's interpreter
     needed, `arena_margin_bytes` what a device gets in addition. Golden vectors: one tuple of
-    arrays a sample, as stored in the tensors; `golden_tolerance` is absolute. `report` has the
-    keys that `scanlet.emit.report` documents.
+    arrays a sample, as stored in the tensors; `golden_tolerance` is absolute, in real values.
+    `report` has the keys that `scanlet.emit.report` documents.
     """
 
     name: str
@@ -179,7 +188,7 @@ def _description(spec: ProjectSpec) -> Iterable[str]:
             yield f"{kind}{i}.shape={'x'.join(map(str, tensor.shape))}"
             yield f"{kind}{i}.dtype={tensor.dtype}"
             if tensor.scale is not None:
-                yield f"{kind}{i}.scale={np.float32(tensor.scale)}"
+                yield f"{kind}{i}.scale={np.float32(tensor.scale)!s}"
                 yield f"{kind}{i}.zero_point={tensor.zero_point or 0}"
     for i, label in enumerate(spec.labels):
         yield f"label{i}={' '.join(label.split())}"

@@ -6,7 +6,9 @@ inputs, outputs}]; multiply_accumulates {total, nodes {output: count}}; sizes {f
 weights_bytes}; arena {needed_bytes, reserved_bytes, recorded, tensors, scratch, persistent,
 structures}; plan {tile}; layers [{name, shapes, options, tile, scratch [{name, offset, bytes}],
 scratch_bytes, state_bytes}]; mixers [{path, dialect, deviation}]; verification {mean_error,
-max_error, label_agreement, samples, tolerance, ran_on}; golden {samples, inputs, outputs,
+max_error, label_agreement, samples, tolerance, ran_on}; quantization (null at float32) {state,
+islands [{nodes, modules, reasons}], sensitivity [{name, noise_db (null: exact, or zero
+throughout), largest_error, dtype}]}; golden {samples, inputs, outputs,
 tolerance}; warnings [text].
 """
 

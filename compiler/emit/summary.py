@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -13,12 +14,13 @@ from scanlet.planning.layer import LayerPlan
 from scanlet.planning.memory import align, place
 from scanlet.planning.plan import Plan
 from scanlet.planning.tflm_arena import (
-    MARGIN_BYTES,
     POINTERS_32,
     POINTERS_64,
+    device_margin,
     predict_arena,
     tensor_lifetimes,
 )
+from scanlet.quantization.sensitivity import Sensitivity
 from scanlet.version import __version__
 
 
@@ -91,6 +93,7 @@ def summarize(compiled: Compiled, mixers: Sequence[Any]) -> dict[str, Any]:
 def _arena(compiled: Compiled, plan: Plan) -> dict[str, Any]:
     """Recorded allocations, or predicted ones where no interpreter runs; predicted device use."""
     device = predict_arena(compiled.description, plan.layers, POINTERS_32)
+    margin = device_margin(compiled.description)
     common = {"device_bytes": device.total, "predicted_head_bytes": device.head}
     try:
         recorded = compiled.allocations
@@ -98,7 +101,7 @@ def _arena(compiled: Compiled, plan: Plan) -> dict[str, Any]:
         host = predict_arena(compiled.description, plan.layers, POINTERS_64)
         return common | {
             "needed_bytes": host.total,
-            "reserved_bytes": host.total + MARGIN_BYTES,
+            "reserved_bytes": host.total + margin,
             "recorded": False,
             "tensors": place(tensor_lifetimes(compiled.description)).nbytes,
             "scratch": host.head - place(tensor_lifetimes(compiled.description)).nbytes,
@@ -107,7 +110,7 @@ def _arena(compiled: Compiled, plan: Plan) -> dict[str, Any]:
         }
     return common | {
         "needed_bytes": recorded.total,
-        "reserved_bytes": align(recorded.total) + MARGIN_BYTES,
+        "reserved_bytes": align(recorded.total) + margin,
         "recorded": True,
         "tensors": recorded.tensors,
         "scratch": recorded.scratch,
@@ -123,9 +126,17 @@ def _quantization(compiled: Compiled) -> dict[str, Any] | None:
         return None
     return {
         "state": made.state,
-        "islands": [asdict(island) for island in made.islands],
-        "sensitivity": [asdict(row) for row in made.sensitivity],
+        "islands": [
+            {key: list(names) for key, names in asdict(island).items()} for island in made.islands
+        ],
+        "sensitivity": [_sensitivity(row) for row in made.sensitivity],
     }
+
+
+def _sensitivity(row: Sensitivity) -> dict[str, Any]:
+    """Without a number where the tensor is exact, or zero throughout: JSON has no infinity."""
+    ratio = row.noise_db if math.isfinite(row.noise_db) else None
+    return asdict(row) | {"noise_db": ratio}
 
 
 def _tensor(tensor: Any) -> dict[str, Any]:

@@ -15,10 +15,19 @@ Sample = tuple[np.ndarray, ...]
 
 
 def as_array(value: Any) -> np.ndarray:
-    """A NumPy array from an array, a torch tensor (detached) or nested lists."""
+    """A NumPy array of numbers from an array, a torch tensor (detached) or nested lists.
+
+    Raises InputError if it is none.
+    """
     if hasattr(value, "detach"):
         value = value.detach().cpu().numpy()
-    return np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise InputError("not an array: its parts differ in shape") from error
+    if array.dtype.kind not in "fiub":
+        raise InputError(f"not an array of numbers, but of {array.dtype}")
+    return array
 
 
 def as_sample(value: Any, inputs: Sequence[Tensor], where: str) -> Sample:
@@ -33,13 +42,25 @@ def as_sample(value: Any, inputs: Sequence[Tensor], where: str) -> Sample:
         raise InputError(f"{len(inputs)} inputs expected, got {len(parts)}", where=where)
     arrays = []
     for tensor, part in zip(inputs, parts, strict=True):
-        array = as_array(part)
+        try:
+            array = as_array(part)
+        except InputError as error:
+            raise InputError(
+                f"input {tensor.name!r} is {error.message}",
+                where=where,
+                hint="give an array a sample (a tuple of them for several inputs), no labels",
+            ) from error
         if tuple(array.shape) != tensor.shape:
             raise InputError(
                 f"input {tensor.name!r} has shape {tuple(array.shape)}, "
                 f"the model was compiled for {tensor.shape}",
                 where=where,
-                hint="give one sample at a time, with its batch dimension of 1",
+                hint="give one sample at a time, with its batch dimension of 1: of an array x of "
+                "samples, [x[i : i + 1] for i in range(len(x))]",
+            )
+        if tensor.dtype != "float32" and not np.array_equal(array, np.round(array)):
+            raise InputError(
+                f"input {tensor.name!r} takes integers ({tensor.dtype}), got fractions", where=where
             )
         arrays.append(array.astype(tensor.dtype))
     return tuple(arrays)
@@ -59,6 +80,20 @@ def as_samples(data: Iterable[Any], inputs: Sequence[Tensor], where: str) -> lis
                     f"a value of input {tensor.name!r} is NaN or infinite", where=f"{where}[{i}]"
                 )
     return samples
+
+
+def check_tokens(samples: Sequence[Sample], graph: Graph, where: str) -> None:
+    """Raise InputError if an index is beyond the table that it is looked up in."""
+    for position, tensor in enumerate(graph.inputs):
+        rows = _rows(graph, tensor)
+        for i, sample in enumerate(samples if rows else ()):
+            low, high = sample[position].min(), sample[position].max()
+            if low < 0 or high >= min(rows):
+                raise InputError(
+                    f"input {tensor.name!r} holds indices from {low} to {high}, the table has "
+                    f"{min(rows)} rows",
+                    where=f"{where}[{i}]",
+                )
 
 
 def random_samples(
@@ -86,9 +121,13 @@ def random_samples(
 
 def _vocabulary(graph: Graph, tokens: Tensor) -> int:
     """Number of rows of the smallest table that `tokens` index."""
-    sizes = [
+    return min(_rows(graph, tokens), default=2)
+
+
+def _rows(graph: Graph, tokens: Tensor) -> list[int]:
+    """Rows of the tables that `tokens` index."""
+    return [
         node.inputs[0].shape[node.op.axis]
         for node in graph.consumers(tokens)
         if isinstance(node.op, Gather) and node.inputs[1] is tokens
     ]
-    return min(sizes, default=2)

@@ -7,10 +7,10 @@ Instructions of one step of a mixer with time tiles of T steps:
     + channel(T) * d_inner              convolution, SiLU, softplus, gate, loop overhead
 
 and outside the mixers a rough figure by elements and multiply-accumulates, enough to compare what
-is fused with what is not. The coefficients are least-squares fits to
-instruction counts on emulated cores (`python -m examples.benchmark.cost_model` prints them); the
-model reproduces those counts within 4 %, those of Helium's integer kernels within 13 %. A product loads each weight once a tile, so `product`
-falls with T until the sums no longer fit the registers.
+is fused with what is not. The coefficients are least-squares fits to instruction counts on emulated
+cores (`python -m examples.benchmark.cost_model` prints them); the model reproduces those counts
+within 4 %, those of Helium's integer kernels within 13 %. A product loads each weight once a tile,
+so `product` falls with T until the sums no longer fit the registers.
 """
 
 from __future__ import annotations

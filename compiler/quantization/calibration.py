@@ -160,8 +160,8 @@ class _Collector:
             zero = mixer.zero_stages()
             if zero:
                 made.warnings.append(
-                    f"mixer {name!r}: {', '.join(zero)} are zero on all samples; their scales are "
-                    "guesses, so other inputs may saturate"
+                    f"mixer {mixer.name!r}: {', '.join(zero)} are zero on all samples; their "
+                    "scales are guesses, so other inputs may saturate"
                 )
         made.products = {name: total.result() for name, total in self.sums.items()}
         return made

@@ -7,7 +7,7 @@ Holds for the reference kernels of the host interpreter and for the kernels of t
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from scanlet.errors import InputError
@@ -41,6 +41,11 @@ MAX_CONV_RANK = 4
 MAX_DEPTH = 1 << 15
 #: TFLite's softmax aborts where a sum of exponentials exceeds this many ones.
 MAX_SOFTMAX = {"int8": 511, "int16": (1 << 16) - 1}
+#: Reasons that follow from another one of the same island.
+PART_OF_FLOAT, AMONG_FLOATS = (
+    "part of an operator that runs in float",
+    "among operators that run in float",
+)
 
 
 @dataclass(frozen=True)
@@ -48,7 +53,7 @@ class Island:
     """Operators that run in float between Dequantize and Quantize.
 
     `nodes` are the names of their outputs, `modules` where they come from in the PyTorch model,
-    `reasons` why (each once).
+    `reasons` why (each once, without those that follow from another one).
     """
 
     nodes: tuple[str, ...]
@@ -102,10 +107,11 @@ def float_nodes(graph: Graph, dtype: str, float_modules: Sequence[str] = ()) -> 
     """
     floats: dict[int, str] = {}
     for module in float_modules:
-        inside = [node for node in graph.nodes if is_real(node) and _is_in(node, module)]
+        inside = nodes_of(graph, module)
         if not inside:
             raise InputError(
-                f"float_modules names {module!r}, but no operator of the graph comes from it",
+                f"float_modules names {module!r}, but no operator of the compiled graph comes "
+                "from it (it does not exist, or is merged with a neighbour)",
                 hint="modules with operators: " + ", ".join(_modules(graph)),
             )
         floats |= {id(node): f"float_modules names {module!r}" for node in inside}
@@ -118,6 +124,11 @@ def float_nodes(graph: Graph, dtype: str, float_modules: Sequence[str] = ()) -> 
     while _join(graph, floats):
         pass
     return floats
+
+
+def nodes_of(graph: Graph, module: str) -> list[Node]:
+    """The operators on real numbers that come from a module or from what is inside it."""
+    return [node for node in graph.nodes if is_real(node) and _is_in(node, module)]
 
 
 def islands(graph: Graph, floats: dict[int, str]) -> tuple[Island, ...]:
@@ -137,10 +148,16 @@ def islands(graph: Graph, floats: dict[int, str]) -> tuple[Island, ...]:
         Island(
             tuple(node.output.name for node in group),
             tuple(dict.fromkeys(node.source.module for node in group if node.source.module)),
-            tuple(dict.fromkeys(floats[id(node)] for node in group)),
+            tuple(_reasons(floats[id(node)] for node in group)),
         )
         for group in groups
     )
+
+
+def _reasons(found: Iterable[str]) -> list[str]:
+    reasons = list(dict.fromkeys(found))
+    primary = [reason for reason in reasons if reason not in (PART_OF_FLOAT, AMONG_FLOATS)]
+    return primary or reasons
 
 
 def _is_in(node: Node, module: str) -> bool:
@@ -169,7 +186,7 @@ def _join_same_source(graph: Graph, floats: dict[int, str]) -> bool:
         and (source := (node.source.module, node.source.location)) != ("", "")
         and any(source in touched.get(id(t), ()) for t in (*node.inputs, node.output))
     ]
-    floats.update({id(node): "part of an operator that runs in float" for node in joined})
+    floats.update({id(node): PART_OF_FLOAT for node in joined})
     return bool(joined)
 
 
@@ -197,6 +214,6 @@ def _join(graph: Graph, floats: dict[int, str]) -> bool:
             and all(id(t) in made or id(t) in read for t in operands)
         )
         if between or follows:
-            floats[id(node)] = "among operators that run in float"
+            floats[id(node)] = AMONG_FLOATS
             changed = True
     return changed

@@ -64,7 +64,7 @@ class MixerCollector:
     def __init__(self, node: Node) -> None:
         assert isinstance(node.op, SelectiveSSM)
         self.op = node.op
-        self.name = node.output.name
+        self.name = node.source.module or node.output.name
         self._extremes: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         self._state: np.ndarray | None = None
         self._moments: dict[str, MomentSum] = {}
@@ -141,7 +141,7 @@ class MixerCollector:
         # NaN and infinity survive min and max.
         if not (np.isfinite(low).all() and np.isfinite(high).all()):
             raise CalibrationError(
-                f"the stage {stage!r} of the mixer becomes NaN or infinite in the float model",
-                where=self.name,
+                f"the stage {stage!r} becomes NaN or infinite in the float model",
+                where=f"mixer {self.name!r}",
                 hint="look for samples of another scale than the training data",
             )

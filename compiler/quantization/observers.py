@@ -160,6 +160,6 @@ def check_finite(name: str, array: np.ndarray) -> None:
     what = "NaN" if np.isnan(array).any() else "infinite"
     raise CalibrationError(
         f"{int(np.count_nonzero(~finite))} of {array.size} values are {what} in the float model",
-        where=name,
+        where=f"tensor {name!r}",
         hint="look for samples of another scale than the training data, or a division by zero",
     )

@@ -91,7 +91,7 @@ def print_sensitivity(rows: Sequence[Sensitivity], *, limit: int | None = None) 
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title="Signal to quantization noise, worst first", title_justify="left")
+    table = Table()
     table.add_column("tensor")
     table.add_column("type")
     table.add_column("dB", justify="right", no_wrap=True)
@@ -99,6 +99,7 @@ def print_sensitivity(rows: Sequence[Sensitivity], *, limit: int | None = None) 
     for row in rows[:limit]:
         table.add_row(row.name, row.dtype, f"{row.noise_db:.1f}", f"{row.largest_error:.3g}")
     console = Console()
+    console.print("Signal to quantization noise, worst first")
     console.print(table)
     if limit is not None and len(rows) > limit:
         console.print(f"and {len(rows) - limit} more")
@@ -107,6 +108,7 @@ def print_sensitivity(rows: Sequence[Sensitivity], *, limit: int | None = None) 
 def print_calibration(calibration: Calibration) -> None:
     """A table of what each activation looked like, the range chosen for it and its error."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     title = f"Calibration on {calibration.samples:,} samples"
@@ -125,7 +127,7 @@ def print_calibration(calibration: Calibration) -> None:
     console = Console(width=max(Console().width, 100))  # numbers are not to be cut in a file
     console.print(table)
     for warning in calibration.warnings:
-        console.print(f"[yellow]warning[/yellow] {warning}")
+        console.print(f"[yellow]warning[/yellow] {escape(warning)}")
 
 
 def _real(tensor: Tensor, array: np.ndarray) -> np.ndarray:

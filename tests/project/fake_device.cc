@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <string>
 #include <vector>
 
 #include "app_config.h"
@@ -26,28 +27,66 @@ struct Buffer {
   TfLiteTensor tensor;
 };
 
-Buffer MakeBuffer(size_t bytes) {
+// What the description says of a tensor: the text behind `kind`<index>.`key`=, or none.
+std::string Described(const char* kind, size_t index, const char* key) {
+  const std::string text = config::kDescription;
+  const std::string start = kind + std::to_string(index) + "." + key + "=";
+  const size_t found = text.find(start);
+  if (found == std::string::npos) return "";
+  const size_t begin = found + start.size();
+  return text.substr(begin, text.find('\n', begin) - begin);
+}
+
+Buffer MakeBuffer(const char* kind, size_t index, size_t bytes) {
   Buffer buffer = {std::vector<float>(bytes / sizeof(float) + 1), {}};
+  const std::string dtype = Described(kind, index, "dtype");
   buffer.tensor = {kTfLiteFloat32, {}, {buffer.values.data()}, bytes};
+  if (dtype == "int8") buffer.tensor.type = kTfLiteInt8;
+  if (dtype == "int16") buffer.tensor.type = kTfLiteInt16;
+  if (!Described(kind, index, "scale").empty()) {
+    buffer.tensor.params.scale = std::stof(Described(kind, index, "scale"));
+    buffer.tensor.params.zero_point = std::stoi(Described(kind, index, "zero_point"));
+  }
   return buffer;
 }
 
-std::vector<Buffer> MakeBuffers(const size_t* bytes, size_t count, size_t extra) {
+std::vector<Buffer> MakeBuffers(const char* kind, const size_t* bytes, size_t count, size_t extra) {
   std::vector<Buffer> buffers;
-  for (size_t i = 0; i < count; ++i) buffers.push_back(MakeBuffer(bytes[i] + extra));
+  for (size_t i = 0; i < count; ++i) buffers.push_back(MakeBuffer(kind, i, bytes[i] + extra));
   for (Buffer& buffer : buffers) buffer.tensor.data.data = buffer.values.data();
   return buffers;
 }
 
 std::vector<Buffer>& Inputs() {
   static std::vector<Buffer> buffers =
-      MakeBuffers(config::kInputBytes, config::kInputCount, Mode("wrong-tensors") ? 4 : 0);
+      MakeBuffers("input", config::kInputBytes, config::kInputCount, Mode("wrong-tensors") ? 4 : 0);
   return buffers;
 }
 
 std::vector<Buffer>& Outputs() {
-  static std::vector<Buffer> buffers = MakeBuffers(config::kOutputBytes, config::kOutputCount, 0);
+  static std::vector<Buffer> buffers =
+      MakeBuffers("output", config::kOutputBytes, config::kOutputCount, 0);
   return buffers;
+}
+
+// Moves the first value of a quantized output by `steps`, towards the middle of its range.
+template <typename T>
+void MoveFirst(const TfLiteTensor& tensor, int steps) {
+  T* const stored = static_cast<T*>(tensor.data.data);
+  *stored = static_cast<T>(*stored < 0 ? *stored + steps : *stored - steps);
+}
+
+// Makes the first value of an output wrong by about twice the tolerance.
+void MoveOff(const Buffer& buffer) {
+  const float error = 2.0f * config::kGoldenTolerance;
+  const float scale = buffer.tensor.params.scale;
+  if (buffer.tensor.type == kTfLiteFloat32) *static_cast<float*>(buffer.tensor.data.data) += error;
+  if (buffer.tensor.type == kTfLiteInt8) {
+    MoveFirst<int8_t>(buffer.tensor, static_cast<int>(error / scale));
+  }
+  if (buffer.tensor.type == kTfLiteInt16) {
+    MoveFirst<int16_t>(buffer.tensor, static_cast<int>(error / scale));
+  }
 }
 
 bool IsSample(size_t sample) {
@@ -86,7 +125,7 @@ TfLiteStatus MicroInterpreter::Invoke() {
     }
     if (Mode("nan")) values[1] = NAN;
     if (Mode("infinite")) values[0] = INFINITY;
-    if (Mode("off")) values[0] += 2.0f * config::kGoldenTolerance;
+    if (Mode("off")) MoveOff(Outputs()[i]);
   }
   // Tensors share memory on a device: what an inference leaves of its input is anything.
   for (Buffer& buffer : Inputs()) {

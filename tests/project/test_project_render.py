@@ -136,7 +136,7 @@ def test_the_readme_states_sizes_classes_and_quantization(spec):
         spec, inputs=(dataclasses.replace(spec.inputs[0], scale=0.5, zero_point=-3),)
     )
     files = render_project(quantized)
-    assert "value = 0.5 * (stored - -3)" in files["README.md"].decode()
+    assert "value = 0.5 * (stored + 3)" in files["README.md"].decode()
     assert b"input0.scale=0.5" in files["model/model_config.h"]
     assert b"input0.zero_point=-3" in files["model/model_config.h"]
 

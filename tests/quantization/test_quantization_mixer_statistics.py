@@ -144,5 +144,5 @@ def test_dead_stages_of_a_mixer_are_warned_of(rng: np.random.Generator) -> None:
 def test_a_mixer_that_overflows_is_named_with_its_stage(rng: np.random.Generator) -> None:
     graph, x = new_graph()
     graph.outputs = [add_mixer(graph, x, rng)[0]]
-    with pytest.raises(CalibrationError, match=r"mixer: the stage 'x' of the mixer"):
+    with pytest.raises(CalibrationError, match=r"mixer 'mixer': the stage 'x' becomes"):
         calibrate(graph, [np.full((1, L, F), 3e38)])

@@ -21,6 +21,7 @@ class MicroMutableOpResolver : public MicroOpResolver {
  public:
   static constexpr unsigned capacity() { return kCapacity; }
   TfLiteStatus AddCustom(const char*, const TFLMRegistration*) { return Add(); }
+  TfLiteStatus AddConv2D() { return Add(); }
   TfLiteStatus AddFullyConnected() { return Add(); }
   TfLiteStatus AddMean() { return Add(); }
   TfLiteStatus AddRelu() { return Add(); }
