@@ -9,7 +9,6 @@ from dataclasses import dataclass
 class Target:
     """A board or a bare core. Memory sizes in bytes; they bound what a plan may use.
 
-    `state` is the representation of the recurrent state that integer precisions prefer here.
     `core` names the emulated core that stands for this target in `run` and `measure`.
     `project` is the kind of project written: "esp-idf", or "library" (C sources only).
     """
@@ -21,7 +20,6 @@ class Target:
     ram_bytes: int
     flash_bytes: int
     has_fpu: bool
-    state: str = "float32"
     core: str | None = None
     project: str = "library"
     idf_target: str | None = None

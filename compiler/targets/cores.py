@@ -58,7 +58,6 @@ TARGETS = (
         ram_bytes=300 * KIB,
         flash_bytes=3 * KIB * KIB,
         has_fpu=False,
-        state="int16",
         core="rv32imc",
     ),
 )

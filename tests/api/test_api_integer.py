@@ -129,7 +129,7 @@ def test_the_report_lists_tensors_worst_first_with_the_state():
     assert 10 < ratios[0] < 60
     names = {row["name"] for row in report["quantization"]["sensitivity"]}
     assert {report["model"]["inputs"][0]["name"], report["model"]["outputs"][0]["name"]} <= names
-    assert report["quantization"]["state"] == "float32"  # esp32s3 has a float unit
+    assert report["quantization"]["state"] == "int16"
     assert report["precision"] == "int8"
     assert report["verification"]["samples"] == 24
     assert report["verification"]["label_agreement"] > 0.9
@@ -152,20 +152,11 @@ def test_what_no_integer_kernel_computes_is_an_island_of_the_report():
 def test_the_page_shows_precision_islands_and_noise(kind, precision, tmp_path):
     compiled = build(kind, precision)
     page = (compiled.save(tmp_path / "p") / "report.html").read_text()
-    assert f"{precision}, recurrent state in float32." in page
+    assert f"{precision}, recurrent state in int16." in page
     worst = compiled.report["quantization"]["sensitivity"][0]
     assert f"<td>{worst['name']}</td><td>{worst['dtype']}</td>" in page
     assert f"{worst['noise_db']:.1f} dB" in page
     assert ("gelu has no integer kernel" in page) == (kind == "stem")
-
-
-def test_the_target_chooses_the_state_and_the_user_overrides():
-    classifier = case("classifier")
-    states = {
-        (target, state): classifier.compile(target=target, state=state).report["quantization"]
-        for target, state in (("esp32c3", None), ("esp32c3", "float32"), ("esp32s3", "int16"))
-    }
-    assert [made["state"] for made in states.values()] == ["int16", "float32", "int16"]
 
 
 @pytest.mark.parametrize("module", ["mixer", "head"])

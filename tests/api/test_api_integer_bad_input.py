@@ -73,6 +73,7 @@ def with_nan() -> list[np.ndarray]:
         ),
         ({"calibration_data": ["x.npy"]}, scanlet.InputError, "not an array of numbers"),
         ({"state": "int8"}, scanlet.InputError, "state is 'int8'"),
+        ({"state": "float32"}, scanlet.InputError, "choose one of int16"),
         ({"precision": "float32", "state": "int16"}, scanlet.InputError, "integer precisions"),
         (
             {"precision": "float32", "float_modules": ["head"]},

@@ -170,8 +170,9 @@ SCANLET_NOINLINE int32_t scanlet_arm_scan_part(float* const h, const float* cons
   uint32_t excess = 0;
   for (int32_t i = 0; i < channels; ++i) {
     excess |= scanlet_scan_excess(delta + 4 * i, d[2 * i + 1], steps);
-    // With three, the fourth leaves the state as it is: 2^0 times it, plus zero.
+    // With three, the fourth leaves the state as it is: 2^0 times it, plus zero times zero.
     delta[4 * i + 3] = 0.0f;
+    if (steps == 3) u[4 * i + 3] = 0.0f;
   }
   if (excess >> 31 != 0) return 0;
   if (steps == 1) {

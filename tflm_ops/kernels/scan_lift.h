@@ -13,11 +13,16 @@
 // cancels a lift to the last bit, B = -2^-51 exactly, could still let one through.)
 #define SCANLET_LIFT 4.44089210e-16f
 
-// Lift the first `steps` of T columns of the rows of B in bc (N, 2, T). T is a literal.
+// Lift the first `steps` of T columns of the rows of B in bc (N, 2, T); B and C of the columns that
+// are not there become zero, since what lies in memory may be no number. T is a literal.
 SCANLET_INLINE void scanlet_scan_lift(float* const bc, const int32_t N, const int32_t T,
                                       const int32_t steps) {
   for (int32_t n = 0; n < N; ++n) {
     for (int32_t t = 0; t < steps; ++t) bc[2 * n * T + t] += SCANLET_LIFT;
+    for (int32_t t = steps; t < T; ++t) {
+      bc[2 * n * T + t] = 0.0f;
+      bc[(2 * n + 1) * T + t] = 0.0f;
+    }
   }
 }
 
