@@ -35,16 +35,7 @@ def plan_content(compiled: Compiled) -> dict[str, Any]:
         "layers": [
             {
                 "name": layer.name,
-                "fused": [
-                    name
-                    for name, present in (
-                        ("input Linear", "input_weight" in layer.op.weights),
-                        ("norm", layer.op.norm),
-                        ("residual", layer.op.residual),
-                        (f"{layer.op.pooling} over time", layer.op.pooling),
-                    )
-                    if present
-                ],
+                "fused": list(layer.op.fused()),
                 "scratch_bytes": layer.scratch_bytes,
                 "state_bytes": layer.state_bytes,
             }

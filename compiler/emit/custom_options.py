@@ -1,23 +1,18 @@
 """The parameter block in an operator's custom_options, which `prepare` checks.
 
-Little-endian, 52 bytes, and 32 more for integer mixers:
+Little-endian, 52 bytes, and up to 32 more that are the kind's own (see `emit.kinds`):
 
     offset  type      field
     0       char[4]   magic "SSM1"
     4       uint16    version of this block and of the weights' packing (LAYOUT_VERSION)
-    6       uint16    kind: 1 Mamba-1 mixer, 2 GELU, 3 Mamba-1 mixer in integers
+    6       uint16    kind: 1 Mamba-1 mixer, 2 GELU, the others' in `emit.kinds`
     8       uint32    signature: CRC-32 of the block with this field zero
-    12      int32[7]  in_features, d_model, d_inner, d_state, dt_rank, d_conv, d_out
+    12      int32[7]  in_features, d_model, d_inner, d_state, dt_rank, d_conv, d_out; 0 where a
+                      kind has no such size
     40      uint32    options: bit 0 reverse, 1 residual, 2 stream, 3-4 norm (1 layer, 2 rms),
                       5-6 pooling (1 mean, 2 last)
-    44      uint32    weights: bit i is WEIGHT_ORDER[i], or INTEGER_WEIGHT_ORDER[i]
+    44      uint32    weights: bit i is the i-th of the kind's order of weights
     48      float32   norm_eps; 0 for integers
-
-    52      uint16    bytes of an activation: 1 or 2
-    54      uint16    how weights and activations lie in memory (IntegerLayout.code)
-    56      int32[5]  input_zero_point, output_zero_point, delta_fraction, norm_fraction,
-                      residual_factor
-    76      uint64    norm_eps in units of the squared residual stream
 
 The time tile and the length are no part of it: they change neither weights nor results.
 """
@@ -27,43 +22,28 @@ from __future__ import annotations
 import struct
 import zlib
 from dataclasses import dataclass, fields
+from typing import Any
 
+from scanlet.emit.kinds import BY_CODE, KIND_GELU, KINDS
 from scanlet.errors import ModelFileError
-from scanlet.graph.operators import INTEGER_WEIGHT_ORDER, WEIGHT_ORDER, IntegerSSM
 from scanlet.planning.layer import LayerPlan
 from scanlet.planning.packing import LAYOUT_VERSION
 
 MAGIC = b"SSM1"
 FORMAT = struct.Struct("<4sHHI7iIIf")
-INTEGER_FORMAT = struct.Struct("<HH5iQ")
-KIND_MAMBA1, KIND_GELU, KIND_INTEGER = 1, 2, 3
-SIZES = {
-    KIND_MAMBA1: FORMAT.size,
-    KIND_GELU: FORMAT.size,
-    KIND_INTEGER: FORMAT.size + INTEGER_FORMAT.size,
+SIZES = {KIND_GELU: FORMAT.size} | {
+    code: FORMAT.size + kind.more.size for code, kind in BY_CODE.items()
 }
 NORMS = (None, "layer", "rms")
 POOLINGS = (None, "mean", "last")
-ACTIVATION_BYTES = {"int8": 1, "int16": 2}
-
-
-@dataclass(frozen=True)
-class IntegerParameters:
-    """What a block says of an integer mixer beyond its shapes; see `IntegerSSM`."""
-
-    activation: str
-    layout: int
-    input_zero_point: int
-    output_zero_point: int
-    delta_fraction: int
-    norm_fraction: int
-    residual_factor: int
-    norm_eps: int
 
 
 @dataclass(frozen=True)
 class ParameterBlock:
-    """The block's fields; shapes and options are zero or None for GELU."""
+    """The block's fields; shapes and options are zero or None where a kind has none.
+
+    `more` is what the kind adds, None if nothing.
+    """
 
     kind: int
     signature: int
@@ -81,34 +61,29 @@ class ParameterBlock:
     pooling: str | None = None
     weights: tuple[str, ...] = ()
     norm_eps: float = 0.0
-    integer: IntegerParameters | None = None
+    more: Any = None
+
+    @property
+    def is_layer(self) -> bool:
+        """Whether a LayerPlan stands behind the node; none does behind a GELU."""
+        return self.kind != KIND_GELU
 
 
 def encode(layer: LayerPlan) -> bytes:
-    """The block of a mixer layer."""
-    op = layer.op
+    """The block of a layer."""
+    op, kind = layer.op, KINDS[type(layer.op)]
     options = (
-        int(op.reverse)
-        | int(op.residual) << 1
+        int(getattr(op, "reverse", False))
+        | int(getattr(op, "residual", False)) << 1
         | int(op.mode == "stream") << 2
-        | NORMS.index(op.norm) << 3
-        | POOLINGS.index(op.pooling) << 5
+        | NORMS.index(getattr(op, "norm", None)) << 3
+        | POOLINGS.index(getattr(op, "pooling", None)) << 5
     )
-    shapes = (
-        *(layer.in_features, layer.d_model, op.d_inner),
-        *(op.d_state, op.dt_rank, op.d_conv, layer.d_out),
-    )
-    if not isinstance(op, IntegerSSM):
-        mask = sum(1 << WEIGHT_ORDER.index(name) for name in op.weights)
-        return _sign(KIND_MAMBA1, shapes, options, mask, op.norm_eps)
-    assert layer.layout is not None
-    mask = sum(1 << INTEGER_WEIGHT_ORDER.index(name) for name in op.weights)
-    integers = INTEGER_FORMAT.pack(
-        *(ACTIVATION_BYTES[op.activation], layer.layout.code),
-        *(op.input_zero_point, op.output_zero_point, op.delta_fraction, op.norm_fraction),
-        *(op.residual_factor, op.norm_eps),
-    )
-    return _sign(KIND_INTEGER, shapes, options, mask, 0.0, integers)
+    inside = (getattr(op, name, 0) for name in ("d_inner", "d_state", "dt_rank", "d_conv"))
+    shapes = (layer.in_features, layer.d_model, *inside, layer.d_out)
+    mask = sum(1 << kind.order.index(name) for name in op.weights)
+    eps = float(getattr(op, "norm_eps", 0)) if kind.activation(op) == "float32" else 0.0
+    return _sign(kind.code, shapes, options, mask, eps, kind.more.encode(layer))
 
 
 def encode_gelu() -> bytes:
@@ -130,7 +105,7 @@ def decode(data: bytes) -> ParameterBlock:
             hint="compile the model again",
         )
     norm, pooling = options >> 3 & 3, options >> 5 & 3
-    order = INTEGER_WEIGHT_ORDER if kind == KIND_INTEGER else WEIGHT_ORDER
+    order = BY_CODE[kind].order if kind in BY_CODE else ()
     damaged = signature != _signature(data) or options >> 7 or mask >> len(order)
     if damaged or norm >= len(NORMS) or pooling >= len(POOLINGS):
         raise ModelFileError("the parameter block is damaged")
@@ -146,21 +121,7 @@ def decode(data: bytes) -> ParameterBlock:
         pooling=POOLINGS[pooling],
         weights=tuple(name for i, name in enumerate(order) if mask >> i & 1),
         norm_eps=eps,
-        integer=_integer_parameters(data) if kind == KIND_INTEGER else None,
-    )
-
-
-def _integer_parameters(data: bytes) -> IntegerParameters:
-    nbytes, layout, *values, norm_eps = INTEGER_FORMAT.unpack_from(data, FORMAT.size)
-    activations = {code: name for name, code in ACTIVATION_BYTES.items()}
-    if nbytes not in activations:
-        raise ModelFileError("the parameter block is damaged")
-    names = [field.name for field in fields(IntegerParameters)][2:7]
-    return IntegerParameters(
-        activation=activations[nbytes],
-        layout=layout,
-        norm_eps=norm_eps,
-        **dict(zip(names, values, strict=True)),
+        more=BY_CODE[kind].more.decode(data[FORMAT.size :]) if kind in BY_CODE else None,
     )
 
 

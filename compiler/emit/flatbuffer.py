@@ -16,7 +16,8 @@ from scanlet.emit.tflite.lowering import lower
 from scanlet.emit.tflite.serialize import TENSOR_TYPES, serialize
 from scanlet.errors import EmitError
 from scanlet.graph import Graph, Node
-from scanlet.planning.layer import MIXERS, LayerPlan
+from scanlet.graph.operators import LayerOperator
+from scanlet.planning.layer import LayerPlan
 
 
 def write_model(
@@ -41,7 +42,7 @@ def write_model(
     for tensor in graph.tensors():
         if tensor.dtype not in TENSOR_TYPES:
             raise EmitError(f"tensor {tensor.name!r} has the type {tensor.dtype!r}")
-    mixers = [node for node in graph.nodes if isinstance(node.op, MIXERS)]
+    mixers = [node for node in graph.nodes if isinstance(node.op, LayerOperator)]
     if len(mixers) != len(layers):
         raise EmitError(f"{len(mixers)} SELECTIVE_SSM nodes, but {len(layers)} layer plans")
     plans = {id(node): layer for node, layer in zip(mixers, layers, strict=True)}
@@ -70,7 +71,7 @@ def _lower_layer(assembly: Assembly, node: Node, layer: LayerPlan) -> None:
     from scanlet.emit.custom_options import encode
     from scanlet.planning.packing import pack_layer
 
-    if not isinstance(node.op, MIXERS) or layer.op != node.op:
+    if not isinstance(node.op, LayerOperator) or layer.op != node.op:
         raise EmitError(f"the plan of layer {layer.name!r} is of another node", where=layer.name)
     weights: dict[str, np.ndarray] = {}
     for name, tensor in node.op.named(node.inputs).items():

@@ -7,9 +7,9 @@ from typing import Any
 
 from scanlet.emit import custom_options
 from scanlet.emit.c_wrap import wrap
+from scanlet.emit.kinds import KINDS
 from scanlet.emit.templates import render
 from scanlet.errors import EmitError
-from scanlet.graph.operators import IntegerSSM
 from scanlet.planning.integer_layout import LAYOUTS, IntegerLayout
 from scanlet.planning.layer import LayerPlan
 from scanlet.planning.packing import packed_shapes, packed_types
@@ -62,14 +62,16 @@ def render_component(
 def _layer_context(layer: LayerPlan, block: bytes) -> dict[str, Any]:
     shapes = packed_shapes(layer)
     types = packed_types(layer)
+    kind = KINDS[type(layer.op)]
     return {
         "names": [layer.name],
         "plan": layer,
         "op": layer.op,
         "block": block,
-        "integer": isinstance(layer.op, IntegerSSM),
+        "template": kind.template,
         "types": types,
-        "activation": layer.op.activation if isinstance(layer.op, IntegerSSM) else "float32",
+        "activation": kind.activation(layer.op),
+        "max_length": kind.max_length(layer.op),
         "weights": {weight: (i, shape) for i, (weight, shape) in enumerate(shapes.items())},
         "scratch": {buffer.name: buffer for buffer in layer.scratch},
         "state": {buffer.name: buffer for buffer in layer.state},

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from scanlet.graph import Graph, Node
-from scanlet.graph.operators import Conv1d, IntegerSSM, Linear, SelectiveSSM
+from scanlet.graph.operators import Conv1d, LayerOperator, Linear
 
 
 @dataclass(frozen=True)
@@ -36,14 +36,10 @@ def node_multiplies(node: Node) -> Multiplies | None:
         return Multiplies(weight.size, math.prod(node.output.shape[:-1]))
     if isinstance(op, Conv1d):
         return Multiplies(node.inputs[1].size, node.output.shape[1])
-    if isinstance(op, (SelectiveSSM, IntegerSSM)):
-        weights = op.named(node.inputs)
-        products = ("input_weight", "in_proj_weight", "conv_weight", "x_proj_weight")
-        per_step = sum(weights[name].size for name in products if name in weights)
-        per_step += weights["dt_proj_weight"].size
-        out = weights["out_proj_weight"].size
-        steps = node.inputs[0].shape[1]
-        return Multiplies(per_step, steps, out) if op.pooling else Multiplies(per_step + out, steps)
+    if isinstance(op, LayerOperator):
+        shapes = {name: tensor.shape for name, tensor in op.named(node.inputs).items()}
+        per_step, once = op.multiplies(shapes)
+        return Multiplies(per_step, node.inputs[0].shape[1], once)
     return None
 
 

@@ -18,9 +18,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from scanlet.graph import Graph, Node
-from scanlet.graph.operators import IntegerSSM, Reshape, Unary
+from scanlet.graph.operators import IntegerSSM, LayerOperator, Reshape, Unary
 from scanlet.passes.cost import node_multiplies
-from scanlet.planning.layer import MIXERS, LayerPlan
+from scanlet.planning.layer import LayerPlan
 from scanlet.planning.plan import Plan
 from scanlet.targets import Target
 
@@ -114,7 +114,7 @@ def estimate(graph: Graph, plan: Plan) -> float:
     layers = iter(plan.layers)
     total = 0.0
     for node in graph.nodes:
-        if isinstance(node.op, MIXERS):
+        if isinstance(node.op, LayerOperator):
             costs = integers if isinstance(node.op, IntegerSSM) else floats
             total += _mixer(node, next(layers), costs)
         else:
@@ -129,10 +129,11 @@ def _mixer(node: Node, layer: LayerPlan, costs: KernelCosts) -> float:
     product, state, channel = (
         _at(table, tile) for table in (costs.product, costs.state, costs.channel)
     )
-    convolution = op.d_inner * op.d_conv  # part of `channel`
+    taps = op.named(node.inputs).get("conv_weight")
+    convolution = taps.size if taps is not None else 0  # part of `channel`
     step = (count.per_step - convolution) * product
-    step += op.d_inner * op.d_state * state + op.d_inner * channel
-    step += layer.d_model * NORM * _at(costs.product, 1) if op.norm else 0
+    step += op.state_count * state + op.channel_count * channel
+    step += layer.d_model * NORM * _at(costs.product, 1) if getattr(op, "norm", None) else 0
     return step * count.steps + count.once * _at(costs.product, 1)
 
 

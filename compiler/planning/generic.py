@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from scanlet.graph import Graph, Node, Tensor
-from scanlet.planning.layer import MIXERS, LayerPlan
+from scanlet.graph.operators import LayerOperator
+from scanlet.planning.layer import LayerPlan
 from scanlet.planning.memory import Lifetime, align, place
 from scanlet.planning.plan import Plan
 
@@ -46,7 +47,7 @@ def plan_memory(graph: Graph, plan: Plan) -> GenericMemory:
                 end = last.get(id(tensor), step)
                 lifetimes.append(Lifetime(tensor.name, tensor.nbytes, step, end))
                 owners.append(tensor)
-        if isinstance(node.op, MIXERS):
+        if isinstance(node.op, LayerOperator):
             layer = next(layers)
             nbytes = layer.scratch_bytes
             if node.op.mode == "stream":
@@ -80,4 +81,6 @@ def _last_uses(graph: Graph) -> dict[int, int]:
 def nodes_with_layers(graph: Graph, plan: Plan) -> list[tuple[Node, LayerPlan | None]]:
     """Every node, with its plan where it is a SELECTIVE_SSM."""
     layers = iter(plan.layers)
-    return [(node, next(layers) if isinstance(node.op, MIXERS) else None) for node in graph.nodes]
+    return [
+        (node, next(layers) if isinstance(node.op, LayerOperator) else None) for node in graph.nodes
+    ]

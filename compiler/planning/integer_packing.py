@@ -30,7 +30,7 @@ def integer_types(layer: LayerPlan) -> dict[str, str]:
 
 def integer_shapes(layer: LayerPlan) -> dict[str, tuple[int, ...]]:
     """The stored shape of each weight by name, in the order of the inputs."""
-    op, layout = layer.op, _layout(layer)
+    op, layout = _mixer(layer), _layout(layer)
     inner = layout.outputs(op.d_inner)
     x_proj = layout.outputs(op.dt_rank) + layout.outputs(2 * layout.states(op.d_state))
     products = {
@@ -65,7 +65,7 @@ def pack_integer(layer: LayerPlan, weights: dict[str, np.ndarray]) -> dict[str, 
 
 
 def _pack(name: str, data: np.ndarray, layer: LayerPlan) -> np.ndarray:
-    op, layout = layer.op, _layout(layer)
+    op, layout = _mixer(layer), _layout(layer)
     if name == "conv_weight":
         return _padded(data, op.d_conv, layout.depth(op.d_inner)) if layout.octets else data
     if name == "rates":
@@ -88,7 +88,7 @@ def _pack(name: str, data: np.ndarray, layer: LayerPlan) -> np.ndarray:
 
 def _parts(name: str, data: np.ndarray, layer: LayerPlan) -> list[np.ndarray]:
     """The groups of outputs that start on whole lanes, in the kernels' order."""
-    op, layout = layer.op, _layout(layer)
+    op, layout = _mixer(layer), _layout(layer)
     if name.startswith("in_proj"):
         return np.split(data, [op.d_inner])
     if name.startswith("x_proj"):
@@ -111,5 +111,9 @@ def _padded(data: np.ndarray, taps: int, channels: int) -> np.ndarray:
 
 def _layout(layer: LayerPlan) -> IntegerLayout:
     assert layer.layout is not None
-    assert isinstance(layer.op, IntegerSSM)
     return layer.layout
+
+
+def _mixer(layer: LayerPlan) -> IntegerSSM:
+    assert isinstance(layer.op, IntegerSSM)
+    return layer.op

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from scanlet.errors import GraphError, UnsupportedModelError
 from scanlet.graph import Node
-from scanlet.graph.operators import IntegerSSM, SelectiveSSM
+from scanlet.graph.operators import LayerOperator, SelectiveSSM
 from scanlet.planning.integer_layout import IntegerLayout
 from scanlet.planning.memory import Lifetime, align, place
 
@@ -15,9 +15,6 @@ MAX_TILE = 8
 MAX_D_CONV = 24
 LANES = 4  # outputs that a product computes side by side; packed weights are padded to it
 FLOAT = 4  # bytes
-
-#: The operators that the generated component runs, one LayerPlan a node.
-MIXERS = (SelectiveSSM, IntegerSSM)
 
 
 @dataclass(frozen=True)
@@ -39,7 +36,7 @@ class LayerPlan:
 
     index: int
     name: str  # unique within the model, a C identifier
-    op: SelectiveSSM | IntegerSSM
+    op: LayerOperator
     length: int
     in_features: int
     d_model: int  # features of the residual stream inside the operator (after an input Linear)

@@ -1,29 +1,16 @@
-"""How a layer's weights lie in the flatbuffer: packed for the kernels that read them.
-
-A matrix (outputs, depth) becomes (ceil(outputs / 4), depth, 4): blocks of four outputs, k-major,
-so that a product loads four weights at once and adds along k in order. Vectors that go with such
-a matrix are padded to whole blocks. A is stored times log2(e): the decay is then 2^(delta * A).
-"""
+"""How a layer's weights lie in the flatbuffer: packed for the kernels that read them."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 
-from scanlet.graph.operators import IntegerSSM
-from scanlet.planning.integer_packing import integer_shapes, integer_types, pack_integer
-from scanlet.planning.layer import LANES, LayerPlan, pad
-
-#: How far the exponent of a decay goes without a clamp; 2^-126 is the smallest normal float.
-MOST_OCTAVES = 125.0
+from scanlet.planning.kinds import kind_of
+from scanlet.planning.layer import LayerPlan
 
 #: Changes whenever a layout changes; part of a layer's signature.
 LAYOUT_VERSION = 2
-
-MATRICES = frozenset({"input_weight", "x_proj_weight", "dt_proj_weight", "out_proj_weight"})
-PADDED_VECTORS = frozenset({"input_bias", "dt_proj_bias", "out_proj_bias"})
 
 
 @dataclass(frozen=True)
@@ -36,90 +23,15 @@ class PackedWeight:
 
 def pack_layer(layer: LayerPlan, weights: dict[str, np.ndarray]) -> list[PackedWeight]:
     """Pack the weights of a layer (canonical shapes by name), in the order of the inputs."""
-    if isinstance(layer.op, IntegerSSM):
-        return [PackedWeight(name, data) for name, data in pack_integer(layer, weights).items()]
-    return [
-        PackedWeight(name, np.ascontiguousarray(_pack(name, weights, layer), np.float32))
-        for name in layer.op.weights
-    ]
+    packed = kind_of(layer.op).pack(layer, weights)
+    return [PackedWeight(name, data) for name, data in packed.items()]
 
 
 def packed_shapes(layer: LayerPlan) -> dict[str, tuple[int, ...]]:
     """The stored shape of each weight by name, in the order of the inputs."""
-    if isinstance(layer.op, IntegerSSM):
-        return integer_shapes(layer)
-    op = layer.op
-    blocks = {
-        "input_weight": (layer.d_model, layer.in_features),
-        "x_proj_weight": (op.dt_rank + 2 * op.d_state, op.d_inner),
-        "dt_proj_weight": (op.d_inner, op.dt_rank),
-        "out_proj_weight": (layer.d_out, op.d_inner),
-    }
-    shapes: dict[str, tuple[int, ...]] = {
-        name: (pad(outputs) // LANES, depth, LANES) for name, (outputs, depth) in blocks.items()
-    }
-    shapes |= {
-        "in_proj_weight": (2 * pad(op.d_inner) // LANES, layer.d_model, LANES),
-        "in_proj_bias": (2 * pad(op.d_inner),),
-        "input_bias": (pad(layer.d_model),),
-        "dt_proj_bias": (pad(op.d_inner),),
-        "out_proj_bias": (pad(layer.d_out),),
-        "norm_weight": (layer.d_model,),
-        "norm_bias": (layer.d_model,),
-        "conv_weight": (op.d_inner, op.d_conv),
-        "conv_bias": (op.d_inner,),
-        "A": (op.d_inner, op.d_state),
-        "D": (op.d_inner, 2),
-    }
-    return {name: shapes[name] for name in op.weights}
+    return kind_of(layer.op).shapes(layer)
 
 
 def packed_types(layer: LayerPlan) -> dict[str, str]:
     """The element type of each weight by name, in the order of the inputs."""
-    if isinstance(layer.op, IntegerSSM):
-        return integer_types(layer)
-    return dict.fromkeys(layer.op.weights, "float32")
-
-
-def _pack(name: str, weights: dict[str, np.ndarray], layer: LayerPlan) -> np.ndarray:
-    data = weights[name]
-    if name == "x_proj_weight":
-        return _blocks(data[_x_proj_order(layer)])
-    if name in MATRICES:
-        return _blocks(data)
-    if name in PADDED_VECTORS:
-        return _padded(data)
-    if name == "in_proj_weight":  # each half on its own, so that z starts on a whole block
-        x, z = np.split(data, [layer.op.d_inner])
-        return np.concatenate([_blocks(x), _blocks(z)])
-    if name == "in_proj_bias":
-        x, z = np.split(data, [layer.op.d_inner])
-        return np.concatenate([_padded(x), _padded(z)])
-    if name == "A":
-        return np.asarray(data, np.float64) * math.log2(math.e)
-    if name == "D":
-        return np.stack([data, _largest_delta(weights["A"])], axis=1)
-    return data
-
-
-def _x_proj_order(layer: LayerPlan) -> list[int]:
-    """Rows of x_proj: dt first, then those of B and C by turns."""
-    dt, states = layer.op.dt_rank, layer.op.d_state
-    by_turns = [dt + half * states + n for n in range(states) for half in (0, 1)]
-    return [*range(dt), *by_turns]
-
-
-def _largest_delta(rates: np.ndarray) -> np.ndarray:
-    """For each channel, the step up to which no 2^(delta * A') leaves the range of a float."""
-    steepest = np.abs(np.asarray(rates, np.float64)).max(axis=1) * math.log2(math.e)
-    return np.minimum(MOST_OCTAVES / np.maximum(steepest, 1e-30), 1e30)
-
-
-def _padded(data: np.ndarray) -> np.ndarray:
-    extra = pad(len(data)) - len(data)
-    return np.pad(data, [(0, extra)] + [(0, 0)] * (data.ndim - 1))
-
-
-def _blocks(matrix: np.ndarray) -> np.ndarray:
-    padded = _padded(matrix)
-    return padded.reshape(-1, LANES, matrix.shape[1]).transpose(0, 2, 1)
+    return kind_of(layer.op).types(layer)

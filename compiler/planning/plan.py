@@ -6,10 +6,9 @@ import re
 from dataclasses import dataclass
 
 from scanlet.graph import Graph, Node
-from scanlet.graph.operators import IntegerSSM
-from scanlet.planning.integer_layer import plan_integer_layer
-from scanlet.planning.integer_layout import LAYOUTS
-from scanlet.planning.layer import MIXERS, LayerPlan, plan_layer
+from scanlet.graph.operators import LayerOperator
+from scanlet.planning.kinds import kind_of
+from scanlet.planning.layer import LayerPlan
 from scanlet.targets import Target
 
 
@@ -26,17 +25,10 @@ def make_plan(graph: Graph, target: Target, *, tile: int = 4) -> Plan:
     """Plan every SELECTIVE_SSM node of a legal graph with time tiles of `tile` steps."""
     layers: list[LayerPlan] = []
     for node in graph.nodes:
-        if isinstance(node.op, MIXERS):
+        if isinstance(node.op, LayerOperator):
             name = _layer_name(node, {layer.name for layer in layers})
-            layers.append(_plan_mixer(node, target, index=len(layers), name=name, tile=tile))
+            layers.append(kind_of(node.op).plan(node, target, len(layers), name, tile))
     return Plan(target, tile, tuple(layers))
-
-
-def _plan_mixer(node: Node, target: Target, *, index: int, name: str, tile: int) -> LayerPlan:
-    if isinstance(node.op, IntegerSSM):
-        layout = LAYOUTS[target.kernels]
-        return plan_integer_layer(node, index=index, name=name, tile=tile, layout=layout)
-    return plan_layer(node, index=index, name=name, tile=tile)
 
 
 def _layer_name(node: Node, taken: set[str]) -> str:

@@ -86,7 +86,7 @@ def predict_arena(
             scratch = _builtin_scratch(operator, model)
         else:
             tail += sizes.mixer_data
-            if len(operator.inputs) > 1:  # a mixer; GELU has its input alone
+            if operator.parameters.is_layer:
                 layer = next(remaining)
                 stream = layer.op.mode == "stream"
                 scratch = [layer.scratch_bytes + (0 if stream else layer.state_bytes)]

@@ -71,10 +71,10 @@ def test_the_reader_tells_what_a_parameter_block_holds() -> None:
     op = case.op
     assert (block.d_inner, block.d_state, block.dt_rank) == (op.d_inner, op.d_state, op.dt_rank)
     assert (block.norm, block.residual, block.weights) == ("rms", True, op.weights)
-    assert block.integer is not None
-    assert block.integer.activation == "int16"
+    assert block.more is not None
+    assert block.more.activation == "int16"
     for field in ("delta_fraction", "norm_fraction", "norm_eps", "residual_factor"):
-        assert getattr(block.integer, field) == getattr(op, field)
+        assert getattr(block.more, field) == getattr(op, field)
     types = {description.tensors[index].dtype for index in operator.inputs}
     assert types == {"int8", "int16", "int32"}
 

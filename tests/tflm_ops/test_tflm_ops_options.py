@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from operator_harness import make_plan, random_weights
 
-from scanlet.emit.custom_options import KIND_GELU, KIND_MAMBA1, decode, encode, encode_gelu
+from scanlet.emit.custom_options import decode, encode, encode_gelu
+from scanlet.emit.kinds import KIND_GELU, KIND_MAMBA1
 from scanlet.errors import ModelFileError
 from scanlet.graph.operators import WEIGHT_ORDER
 from scanlet.graph.operators.selective_ssm import REQUIRED_WEIGHTS

@@ -10,8 +10,8 @@
 extern "C" {
 #endif
 
-// Sizes of the parameter block in custom_options: of float layers and GELU, and of integer layers,
-// the larger one. See the layout in emit/custom_options.py.
+// Sizes of the parameter block in custom_options: what all kinds of layer have, and the most that
+// one may have.
 #define SCANLET_BLOCK_BYTES 52
 #define SCANLET_MAX_BLOCK_BYTES 84
 #define SCANLET_MAX_RANK 3

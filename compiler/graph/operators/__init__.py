@@ -1,6 +1,6 @@
 """The operators of the graph, one family a file."""
 
-from scanlet.graph.operators.base import Operator, Shape
+from scanlet.graph.operators.base import LayerOperator, Operator, Shape
 from scanlet.graph.operators.elementwise import BINARY, UNARY, Binary, Unary
 from scanlet.graph.operators.integer_ssm import INTEGER_WEIGHT_ORDER, IntegerSSM
 from scanlet.graph.operators.layout import (
@@ -32,6 +32,7 @@ __all__ = [
     "Flip",
     "Gather",
     "IntegerSSM",
+    "LayerOperator",
     "Linear",
     "Norm",
     "Operator",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -22,3 +24,48 @@ class Operator:
 
     def evaluate(self, *arrays: np.ndarray) -> np.ndarray:
         raise NotImplementedError(type(self).__name__)
+
+
+class LayerOperator(Operator):
+    """An operator that the generated component runs, in C of its own, over time tiles.
+
+    Its node's inputs are x (1, L, in_features) and the constant weights that `weights` names;
+    its output is (1, L, d_out), or (1, d_out) where time is `pooled`. Subclasses are frozen
+    dataclasses with the fields below; how they are planned, packed and written is in the tables
+    of `planning.kinds` and `emit.kinds`.
+    """
+
+    weights: tuple[str, ...]
+    #: "sequence": zero state at the start of each call; "stream": carried from call to call.
+    mode: str
+
+    #: Fields that are sizes, and fields that are choices: reports show them under these names.
+    SIZES: ClassVar[tuple[str, ...]] = ()
+    OPTIONS: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def pooled(self) -> bool:
+        """Whether the output has no time axis."""
+        return bool(getattr(self, "pooling", None))
+
+    @property
+    def state_count(self) -> int:
+        """State variables that a step updates, for the cost model."""
+        raise NotImplementedError(type(self).__name__)
+
+    @property
+    def channel_count(self) -> int:
+        """Channels that have a state, for the cost model."""
+        raise NotImplementedError(type(self).__name__)
+
+    def multiplies(self, weights: dict[str, Shape]) -> tuple[int, int]:
+        """Multiply-accumulates with `weights` (shapes by name): in each step, once a sequence."""
+        raise NotImplementedError(type(self).__name__)
+
+    def named(self, inputs: Sequence) -> dict:
+        """Pair `inputs` (all of the node's: tensors or arrays) with the weights' names."""
+        return dict(zip(self.weights, inputs[1:], strict=True))
+
+    def fused(self) -> tuple[str, ...]:
+        """What the operator does beside its own function, in words."""
+        return ()

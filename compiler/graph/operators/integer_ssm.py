@@ -16,13 +16,13 @@ rescaling step is `fixed_point.scale`. Overflow is excluded by how weights are s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from scanlet.errors import GraphError
-from scanlet.graph.operators.base import Operator, Shape
+from scanlet.graph.operators.base import LayerOperator, Shape
 from scanlet.graph.operators.fixed_point import (
     decay,
     integer_sqrt,
@@ -32,6 +32,12 @@ from scanlet.graph.operators.fixed_point import (
     scale,
     silu,
     softplus,
+)
+from scanlet.graph.operators.mixer import (
+    MIXER_OPTIONS,
+    MIXER_SIZES,
+    mixer_fused,
+    mixer_multiplies,
 )
 
 #: Order of the weights among the node's inputs (after x). `..._rows` hold (bias, factor) of each
@@ -72,7 +78,7 @@ OPTIONAL = frozenset({"input_weight", "input_rows"})
 
 
 @dataclass(frozen=True)
-class IntegerSSM(Operator):
+class IntegerSSM(LayerOperator):
     """An integer mixer: x (1, L, in_features) int8 or int16 to y (1, L, d_out) of the same type.
 
     `delta_fraction` and `norm_fraction` are the fractional bits of softplus' argument and of the
@@ -99,6 +105,9 @@ class IntegerSSM(Operator):
     pooling: str | None = None
     mode: str = "sequence"
 
+    SIZES: ClassVar[tuple[str, ...]] = MIXER_SIZES
+    OPTIONS: ClassVar[tuple[str, ...]] = MIXER_OPTIONS
+
     def __post_init__(self) -> None:
         required = [name for name in INTEGER_WEIGHT_ORDER if name not in OPTIONAL]
         order = [INTEGER_WEIGHT_ORDER.index(name) for name in self.weights]
@@ -110,9 +119,20 @@ class IntegerSSM(Operator):
         """Largest magnitude of C: d_state products of it with an int16 state stay below 2^31."""
         return (1 << 15 - (self.d_state - 1).bit_length() + 1) - 1 if self.d_state > 1 else 32767
 
-    def named(self, inputs: Sequence) -> dict:
-        """Pair `inputs` (all of the node's: tensors or arrays) with the weights' names."""
-        return dict(zip(self.weights, inputs[1:], strict=True))
+    @property
+    def state_count(self) -> int:
+        return self.d_inner * self.d_state
+
+    @property
+    def channel_count(self) -> int:
+        return self.d_inner
+
+    def multiplies(self, weights: dict[str, Shape]) -> tuple[int, int]:
+        """In_proj, convolution, x_proj, dt_proj, an input Linear; out_proj once if it pools."""
+        return mixer_multiplies(weights, once=self.pooled)
+
+    def fused(self) -> tuple[str, ...]:
+        return mixer_fused(self)
 
     def infer_shape(self, *shapes: Shape) -> Shape:
         x = shapes[0]

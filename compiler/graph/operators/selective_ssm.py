@@ -8,12 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from scanlet.errors import GraphError
-from scanlet.graph.operators.base import Operator, Shape
+from scanlet.graph.operators.base import LayerOperator, Shape
 from scanlet.graph.operators.elementwise import silu, softplus
+from scanlet.graph.operators.mixer import (
+    MIXER_OPTIONS,
+    MIXER_SIZES,
+    mixer_fused,
+    mixer_multiplies,
+)
 from scanlet.graph.operators.normalization import layer_norm, rms_norm
 
 #: Order of the weights among the node's inputs (after x); absent ones are left out.
@@ -52,7 +59,7 @@ Observe = Callable[[str, np.ndarray], None]
 
 
 @dataclass(frozen=True)
-class SelectiveSSM(Operator):
+class SelectiveSSM(LayerOperator):
     """A mixer over x (1, L, in_features); y is (1, L, d_out), or (1, d_out) with `pooling`.
 
     Stages, in order; those in brackets only where the option or the weight is present:
@@ -77,6 +84,9 @@ class SelectiveSSM(Operator):
     pooling: str | None = None  # None | "mean" | "last"
     mode: str = "sequence"
 
+    SIZES: ClassVar[tuple[str, ...]] = MIXER_SIZES
+    OPTIONS: ClassVar[tuple[str, ...]] = MIXER_OPTIONS
+
     def __post_init__(self) -> None:
         order = [WEIGHT_ORDER.index(name) for name in self.weights]
         if order != sorted(set(order)) or not set(self.weights) >= REQUIRED_WEIGHTS:
@@ -88,9 +98,20 @@ class SelectiveSSM(Operator):
         """The shapes of the node's weights by name, `shapes` being those of all its inputs."""
         return dict(zip(self.weights, shapes[1:], strict=True))
 
-    def named(self, inputs: Sequence) -> dict:
-        """Pair `inputs` (all of the node's: tensors or arrays) with the weights' names."""
-        return dict(zip(self.weights, inputs[1:], strict=True))
+    @property
+    def state_count(self) -> int:
+        return self.d_inner * self.d_state
+
+    @property
+    def channel_count(self) -> int:
+        return self.d_inner
+
+    def multiplies(self, weights: dict[str, Shape]) -> tuple[int, int]:
+        """In_proj, convolution, x_proj, dt_proj, an input Linear; out_proj once if it pools."""
+        return mixer_multiplies(weights, once=self.pooled)
+
+    def fused(self) -> tuple[str, ...]:
+        return mixer_fused(self)
 
     def infer_shape(self, *shapes: Shape) -> Shape:
         x = shapes[0]

@@ -1,0 +1,65 @@
+"""The kinds of layer: the code of each in the parameter block, what it adds there, its template.
+
+    1  Mamba-1 mixer in float32
+    2  elementwise GELU, which is no layer (see `custom_options.encode_gelu`)
+    3  Mamba-1 mixer in integers
+
+A code is never given to another kind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from scanlet.emit.integer_parameters import INTEGER_PARAMETERS
+from scanlet.emit.more_parameters import NOTHING, MoreParameters
+from scanlet.graph.operators import (
+    INTEGER_WEIGHT_ORDER,
+    WEIGHT_ORDER,
+    IntegerSSM,
+    LayerOperator,
+    SelectiveSSM,
+)
+
+KIND_MAMBA1, KIND_GELU, KIND_INTEGER = 1, 2, 3
+
+
+@dataclass(frozen=True)
+class EmittedKind:
+    """`order`: names of all weights a kind can have, in the order of a node's inputs.
+
+    `template` renders the C of one layer; `activation(op)` is the type of its input and output;
+    `max_length(op)` the longest sequence it takes, 0 for any.
+    """
+
+    code: int
+    order: tuple[str, ...]
+    template: str
+    more: MoreParameters = NOTHING
+    activation: Callable[[LayerOperator], str] = lambda _: "float32"
+    max_length: Callable[[LayerOperator], int] = lambda _: 0
+
+
+def _integer_activation(op: LayerOperator) -> str:
+    assert isinstance(op, IntegerSSM)
+    return op.activation
+
+
+def _integer_length(op: LayerOperator) -> int:
+    assert isinstance(op, IntegerSSM)
+    return 65535 if op.pooling == "mean" else 0
+
+
+KINDS: dict[type[LayerOperator], EmittedKind] = {
+    SelectiveSSM: EmittedKind(KIND_MAMBA1, WEIGHT_ORDER, "operator/float_ssm.c.j2"),
+    IntegerSSM: EmittedKind(
+        KIND_INTEGER,
+        INTEGER_WEIGHT_ORDER,
+        "operator/integer_ssm.c.j2",
+        INTEGER_PARAMETERS,
+        _integer_activation,
+        _integer_length,
+    ),
+}
+BY_CODE = {kind.code: kind for kind in KINDS.values()}

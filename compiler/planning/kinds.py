@@ -1,0 +1,57 @@
+"""The kinds of layer: how each LayerOperator is planned, and how its weights are packed.
+
+A new kind is a LayerOperator in the graph, an entry here, one in `emit.kinds`, and a template.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from scanlet.errors import GraphError
+from scanlet.graph import Node
+from scanlet.graph.operators import IntegerSSM, LayerOperator, SelectiveSSM
+from scanlet.planning.float_packing import float_shapes, float_types, pack_floats
+from scanlet.planning.integer_layer import plan_integer_layer
+from scanlet.planning.integer_layout import LAYOUTS
+from scanlet.planning.integer_packing import integer_shapes, integer_types, pack_integer
+from scanlet.planning.layer import LayerPlan, plan_layer
+from scanlet.targets import Target
+
+
+@dataclass(frozen=True)
+class Kind:
+    """`plan(node, target, index, name, tile)`: sizes, tile and buffers of a node.
+
+    `shapes`, `types` (element types) and `pack` (arrays, from weights in their canonical shapes)
+    say how each weight is stored, by name in the order of the node's inputs.
+    """
+
+    plan: Callable[[Node, Target, int, str, int], LayerPlan]
+    shapes: Callable[[LayerPlan], dict[str, tuple[int, ...]]]
+    types: Callable[[LayerPlan], dict[str, str]]
+    pack: Callable[[LayerPlan, dict[str, np.ndarray]], dict[str, np.ndarray]]
+
+
+def _plan_float(node: Node, target: Target, index: int, name: str, tile: int) -> LayerPlan:  # noqa: ARG001
+    return plan_layer(node, index=index, name=name, tile=tile)
+
+
+def _plan_integer(node: Node, target: Target, index: int, name: str, tile: int) -> LayerPlan:
+    layout = LAYOUTS[target.kernels]
+    return plan_integer_layer(node, index=index, name=name, tile=tile, layout=layout)
+
+
+KINDS: dict[type[LayerOperator], Kind] = {
+    SelectiveSSM: Kind(_plan_float, float_shapes, float_types, pack_floats),
+    IntegerSSM: Kind(_plan_integer, integer_shapes, integer_types, pack_integer),
+}
+
+
+def kind_of(op: LayerOperator) -> Kind:
+    """The entry of an operator. Raises GraphError if it has none."""
+    if type(op) not in KINDS:
+        raise GraphError(f"{type(op).__name__} is no kind of SELECTIVE_SSM")
+    return KINDS[type(op)]
