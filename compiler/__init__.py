@@ -1,7 +1,8 @@
 """scanlet: trained PyTorch state-space models on microcontrollers.
 
 `compile` a model, `run` the result on the real TensorFlow Lite Micro interpreter, `save` it as a
-complete project, `open` a saved one. `scanlet.nn` holds trainable modules (imports torch).
+complete project, `open` a saved one. `load` makes a module of a checkpoint on disk, and
+`scanlet.nn` holds trainable modules (both import torch).
 """
 
 from __future__ import annotations
@@ -31,9 +32,11 @@ from scanlet.version import __version__
 
 if TYPE_CHECKING:
     from scanlet import nn
+    from scanlet.checkpoints import CheckpointWarning, load
 
 __all__ = [
     "CalibrationError",
+    "CheckpointWarning",
     "Compiled",
     "EmitError",
     "ExecutionError",
@@ -51,14 +54,25 @@ __all__ = [
     "VerificationError",
     "__version__",
     "compile",
+    "load",
     "nn",
     "open",
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name == "nn":  # imports torch, so only on demand
-        import importlib
+#: Import torch, so only on demand: name -> its module, and whether it is the module itself.
+_LAZY = {
+    "nn": ("scanlet.nn", True),
+    "load": ("scanlet.checkpoints", False),
+    "CheckpointWarning": ("scanlet.checkpoints", False),
+}
 
-        return importlib.import_module("scanlet.nn")
-    raise AttributeError(f"module 'scanlet' has no attribute {name!r}")
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'scanlet' has no attribute {name!r}")
+    import importlib
+
+    module_name, itself = _LAZY[name]
+    module = importlib.import_module(module_name)
+    return module if itself else getattr(module, name)

@@ -50,7 +50,8 @@ def compile_command(
     model: Annotated[
         str,
         typer.Argument(
-            help="A .pt2 file, or package.module:factory for a function that returns the model.",
+            help="A .pt2 file; a checkpoint (a Hugging Face or mamba_ssm folder, .safetensors, "
+            ".pt, .bin); or package.module:factory for a function that returns the model.",
             show_default=False,
         ),
     ],
@@ -76,6 +77,13 @@ def compile_command(
     input_shape: Annotated[
         str | None,
         typer.Option(help="Shape of the input with batch 1, as 1,128,9, if the model has none."),
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="JSON with a checkpoint's settings, if it has none.")
+    ] = None,
+    length: Annotated[
+        int | None,
+        typer.Option(min=1, help="Steps of a checkpoint's input: of the sequence, or a chunk."),
     ] = None,
     calibration: Annotated[
         Path | None,
@@ -104,6 +112,8 @@ def compile_command(
         )
     example: Any = None
     if input_shape is not None:
+        if length is not None:
+            raise InputError("--input-shape is not for a checkpoint, whose width is known")
         import torch
 
         example = (torch.zeros(_parse_shape(input_shape)),)
@@ -117,7 +127,7 @@ def compile_command(
     if calibration is not None:
         samples = [row[np.newaxis] for row in _first_array(calibration)]
     compiled = scanlet.compile(
-        load_model(model, weights),
+        load_model(model, weights, config, length),
         example,
         target=target,
         precision=precision,

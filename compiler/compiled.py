@@ -207,6 +207,8 @@ class Compiled:
                 raise InputError(f"input {tensor.name!r} holds NaN, which no integer stands for")
             if stored and tensor.quantization is not None:
                 _check_stored(tensor, array)
+            if tensor.quantization is None and np.issubdtype(tensor.dtype, np.integer):
+                _check_integers(tensor, array)
             batches.append(array.astype("float32" if real else tensor.dtype, copy=False))
         counts = {len(batch) for batch in batches}
         if len(counts) != 1:
@@ -258,18 +260,29 @@ class Compiled:
         return save(self, Path(directory), force=force, component_only=component_only)
 
 
-def _check_stored(tensor: TensorDescription, array: np.ndarray) -> None:
+def _check_integers(tensor: TensorDescription, array: np.ndarray) -> None:
+    """Tokens of any integer type fit, and so do floats without fractions; nothing wraps around."""
+    if not np.isfinite(array).all() or not np.array_equal(array, np.round(array)):
+        raise InputError(f"input {tensor.name!r} takes integers ({tensor.dtype}), got fractions")
+    _check_range(tensor, array)
+
+
+def _check_range(tensor: TensorDescription, array: np.ndarray) -> None:
     info = np.iinfo(tensor.dtype)
-    if array.dtype.kind not in "iu":
-        raise InputError(
-            f"input {tensor.name!r} is of type {array.dtype}, run_raw takes stored {tensor.dtype}",
-            hint="run takes real values; stored_inputs says what they are stored as",
-        )
     if array.min() < info.min or array.max() > info.max:
         raise InputError(
             f"input {tensor.name!r} holds {array.min()} to {array.max()}, which is beyond "
             f"{tensor.dtype}"
         )
+
+
+def _check_stored(tensor: TensorDescription, array: np.ndarray) -> None:
+    if array.dtype.kind not in "iu":
+        raise InputError(
+            f"input {tensor.name!r} is of type {array.dtype}, run_raw takes stored {tensor.dtype}",
+            hint="run takes real values; stored_inputs says what they are stored as",
+        )
+    _check_range(tensor, array)
 
 
 def _stored(tensors: Sequence[TensorDescription], arrays: Sequence[np.ndarray]) -> list[np.ndarray]:

@@ -56,7 +56,7 @@ class ProjectConflictError(EmitError):
 
 
 class ModelFileError(ScanletError):
-    """A .pt2, .tflite or project file is damaged, truncated or of another version."""
+    """A .pt2, .tflite, project or checkpoint file is damaged, incomplete or of another version."""
 
 
 class ExecutionError(ScanletError):

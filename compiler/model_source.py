@@ -1,9 +1,10 @@
-"""Find the model a command line names: a .pt2 file, or package.module:factory with weights."""
+"""Find the model a command line names: a .pt2, a checkpoint, or package.module:factory."""
 
 from __future__ import annotations
 
 import importlib
 import sys
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,26 +16,71 @@ if TYPE_CHECKING:
     import torch
 
 
-def load_model(model: str, weights: Path | None) -> Any:
+#: Suffixes of files that `scanlet.load` reads.
+CHECKPOINT_SUFFIXES = (".safetensors", ".pt", ".pth", ".bin", ".ckpt", ".index.json")
+
+
+def load_model(
+    model: str, weights: Path | None, config: Path | None = None, length: int | None = None
+) -> Any:
     """The model to hand to `scanlet.compile`.
 
-    `model` is a path to a .pt2 (returned as a path), or "package.module:factory" where calling
-    factory() (or, if it is a class, making an instance) gives an `nn.Module`; it is put in eval
-    mode after `weights` were loaded strictly. Raises InputError or ModelFileError.
+    `model` is a path to a .pt2 (returned as a path); a checkpoint, a file or a folder, that
+    `scanlet.load` makes a module of, with `config` and for `length` steps; or
+    "package.module:factory" where calling factory() (or, if it is a class, making an instance)
+    gives an `nn.Module`; it is put in eval mode after `weights` were loaded strictly. Raises
+    InputError or ModelFileError, and what `scanlet.load` raises.
     """
-    if ":" not in model or model.endswith(".pt2"):
-        if not model.endswith(".pt2"):
-            raise InputError(
-                f"{model!r} is neither a .pt2 file nor package.module:factory",
-                hint="export with torch.export.save, or name a function that returns the model",
-            )
-        if weights is not None:
-            raise InputError("--weights goes with package.module:factory; a .pt2 has its own")
+    is_program = model.endswith(".pt2")
+    is_checkpoint = model.endswith(CHECKPOINT_SUFFIXES) or (not is_program and Path(model).is_dir())
+    if not is_checkpoint and (config is not None or length is not None):
+        raise InputError(
+            "--config and --length go with a checkpoint",
+            hint="a .pt2 knows its input's shape; a factory's model takes --input-shape",
+        )
+    if weights is not None and (is_checkpoint or is_program):
+        raise InputError(
+            "--weights goes with package.module:factory; a .pt2 or a checkpoint has its own"
+        )
+    if is_checkpoint:
+        return _load_checkpoint(Path(model), config, length)
+    if is_program:
         return Path(model)
+    if ":" not in model:
+        raise InputError(
+            f"{model!r} is neither a .pt2 file, a checkpoint nor package.module:factory",
+            hint="export with torch.export.save, name a folder or a file of weights "
+            f"({', '.join(CHECKPOINT_SUFFIXES)}), or name a function that returns the model",
+        )
     module = _call_factory(model)
     if weights is not None:
         _load_weights(module, weights)
     return module.eval()
+
+
+def _load_checkpoint(path: Path, config: Path | None, length: int | None) -> torch.nn.Module:
+    """Load it, saying on standard error what was recognised and assumed."""
+    import scanlet
+    from scanlet.emit.writer import MANIFEST
+
+    if (path / MANIFEST).is_file():
+        raise InputError(
+            "is a compiled project, not a checkpoint",
+            where=str(path),
+            hint="scanlet run, verify and inspect take it",
+        )
+    if length is None:
+        raise InputError(
+            "a checkpoint needs --length, the steps of the sequence or of a chunk",
+            where=str(path),
+            hint="for example --length 128, or --length 1 --mode stream",
+        )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", scanlet.CheckpointWarning)  # they are among the notes
+        module = scanlet.load(path, config, length=length)
+    for note in module.checkpoint_notes:  # type: ignore[union-attr]
+        print(f"{path.name}: {note}", file=sys.stderr)
+    return module
 
 
 def load_arrays(path: Path) -> dict[str, np.ndarray]:

@@ -44,13 +44,19 @@ def mamba_mixer(
     D: Tensor,  # noqa: N803
     out_proj_weight: Tensor,
     out_proj_bias: Tensor | None,
+    dt_norm_weight: Tensor | None = None,
+    b_norm_weight: Tensor | None = None,
+    c_norm_weight: Tensor | None = None,
+    inner_norm_eps: float | None = None,
 ) -> Tensor:
     """A whole mixer; x (batch, L, d_model) gives (batch, L, d_out).
 
     in_proj_weight (2 d_inner, d_model), rows [x; z]; conv_weight (d_inner, 1, d_conv), causal;
     x_proj_weight (dt_rank + 2 d_state, d_inner), rows [dt; B; C]; dt_proj_weight
     (d_inner, dt_rank); dt_proj_bias (d_inner,); A_log (d_inner, d_state), A = -exp(A_log);
-    D (d_inner,); out_proj_weight (d_out, d_inner).
+    D (d_inner,); out_proj_weight (d_out, d_inner). With `inner_norm_eps` dt, B and C are each
+    normalized by their root mean square (Lieber et al. 2024, "Jamba", arXiv:2403.19887), with
+    weights (dt_rank,), (d_state,), (d_state,) or none.
     """
     d_inner, d_state = A_log.shape
     length, d_conv = x.shape[1], conv_weight.shape[-1]
@@ -60,6 +66,10 @@ def mamba_mixer(
     ].transpose(1, 2)
     u = F.silu(u)
     dt, b, c = F.linear(u, x_proj_weight).split([dt_proj_weight.shape[1], d_state, d_state], dim=-1)
+    if inner_norm_eps is not None:
+        dt = F.rms_norm(dt, dt.shape[-1:], dt_norm_weight, inner_norm_eps)
+        b = F.rms_norm(b, b.shape[-1:], b_norm_weight, inner_norm_eps)
+        c = F.rms_norm(c, c.shape[-1:], c_norm_weight, inner_norm_eps)
     delta = F.softplus(F.linear(dt, dt_proj_weight, dt_proj_bias))
     y = selective_scan(u, delta, -torch.exp(A_log), b, c, D)
     return F.linear(y * F.silu(z), out_proj_weight, out_proj_bias)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 
 import torch
 from torch import nn
@@ -20,13 +21,16 @@ class MambaMixer(nn.Module):
         d_model: features in and out.
         d_state: states a channel (N).
         d_conv: taps of the causal depthwise convolution.
-        expand: d_inner = expand * d_model.
+        expand: d_inner = expand * d_model (a Fraction where d_inner is no multiple).
         dt_rank: rank of the step-size projection; "auto" is ceil(d_model / 16).
         dt_min, dt_max, dt_init, dt_scale, dt_init_floor: how the step sizes are initialised:
             softplus(dt_proj.bias) is log-uniform in [dt_min, dt_max], at least dt_init_floor;
             dt_proj.weight is "random" or "constant" of dt_scale / sqrt(dt_rank).
         conv_bias: whether the convolution has a bias.
         bias: whether in_proj and out_proj have one.
+        inner_norm_eps: if given, dt, B and C are normalized by their root mean square, as in Jamba
+            (arXiv:2403.19887) and FalconMamba, by dt_layernorm, b_layernorm and c_layernorm.
+        inner_norm_weights: whether those norms have weights (FalconMamba's have none).
     """
 
     def __init__(
@@ -34,7 +38,7 @@ class MambaMixer(nn.Module):
         d_model: int,
         d_state: int = 16,
         d_conv: int = 4,
-        expand: int = 2,
+        expand: int | Fraction = 2,
         dt_rank: int | str = "auto",
         dt_min: float = 0.001,
         dt_max: float = 0.1,
@@ -43,6 +47,9 @@ class MambaMixer(nn.Module):
         dt_init_floor: float = 1e-4,
         conv_bias: bool = True,
         bias: bool = False,
+        *,
+        inner_norm_eps: float | None = None,
+        inner_norm_weights: bool = True,
     ) -> None:
         super().__init__()
         if dt_init not in ("random", "constant"):
@@ -69,6 +76,13 @@ class MambaMixer(nn.Module):
         self.A_log = nn.Parameter(torch.log(a))
         self.D = nn.Parameter(torch.ones(self.d_inner))
         self.out_proj = nn.Linear(self.d_inner, d_model, bias=bias)
+        self.inner_norm_eps = inner_norm_eps
+        self.dt_layernorm, self.b_layernorm, self.c_layernorm = (
+            None
+            if inner_norm_eps is None
+            else nn.RMSNorm(size, eps=inner_norm_eps, elementwise_affine=inner_norm_weights)
+            for size in (self.dt_rank, d_state, d_state)
+        )
         # Optimizers of the Mamba code bases look for this mark.
         self.A_log._no_weight_decay = True  # type: ignore[attr-defined]
         self.D._no_weight_decay = True  # type: ignore[attr-defined]
@@ -103,10 +117,19 @@ class MambaMixer(nn.Module):
             self.D,
             self.out_proj.weight,
             self.out_proj.bias,
+            _weight(self.dt_layernorm),
+            _weight(self.b_layernorm),
+            _weight(self.c_layernorm),
+            self.inner_norm_eps,
         )
 
     def extra_repr(self) -> str:
+        norms = "" if self.inner_norm_eps is None else f", inner_norm_eps={self.inner_norm_eps:g}"
         return (
             f"d_model={self.d_model}, d_inner={self.d_inner}, d_state={self.d_state}, "
-            f"d_conv={self.d_conv}, dt_rank={self.dt_rank}"
+            f"d_conv={self.d_conv}, dt_rank={self.dt_rank}{norms}"
         )
+
+
+def _weight(norm: nn.RMSNorm | None) -> torch.Tensor | None:
+    return None if norm is None else norm.weight

@@ -63,7 +63,8 @@ def test_parameters_are_named_and_shaped_as_in_mamba_ssm():
 
 def test_constructor_defaults_are_those_of_mamba_ssm():
     parameters = inspect.signature(MambaMixer).parameters
-    assert {name: p.default for name, p in parameters.items() if name != "d_model"} == {
+    shared = {n: p for n, p in parameters.items() if p.kind is not p.KEYWORD_ONLY}
+    assert {name: p.default for name, p in shared.items() if name != "d_model"} == {
         "d_state": 16,
         "d_conv": 4,
         "expand": 2,
