@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from torch.export import ExportedProgram
 
 from scanlet.errors import InputError, ScanletError, UnsupportedModelError
 from scanlet.frontend import checks, exported, recognition
+from scanlet.frontend.caches import without_caches
+from scanlet.frontend.dialects import CanonicalMixer
 from scanlet.frontend.lowering import lower
 from scanlet.frontend.operator import OpaqueMixer
 from scanlet.frontend.program import Program, changes_in_place, from_exported
@@ -36,13 +39,16 @@ class Capture:
     `graph`: float32, batch dimension 1, one SelectiveSSM node a call of a mixer.
     `mixers`: what was recognised, and how exactly it matched.
     `reference`: the original PyTorch model, called with one array an input (batch 1), returning
-    a list of arrays. `reference64`: the same in float64 throughout, on a copy.
+    a list of arrays. `reference64`: the same in float64 throughout, on a copy. Where a mixer's
+    deviation had to be accepted, both compute the true recurrence in its place, and `original`
+    is the model as it was given; None otherwise.
     """
 
     graph: Graph
     mixers: tuple[MixerRecord, ...]
     reference: Callable[..., list[np.ndarray]]
     reference64: Callable[..., list[np.ndarray]]
+    original: Callable[..., list[np.ndarray]] | None = None
 
 
 def capture(
@@ -50,6 +56,7 @@ def capture(
     example_inputs: Any = None,
     *,
     verify: bool = True,
+    accept_deviation: float | None = None,
     progress: Step | None = None,
 ) -> Capture:
     """Turn a PyTorch model into a graph.
@@ -60,6 +67,9 @@ def capture(
         example_inputs: a tensor or a tuple of tensors (batch 1; float32, or integers for tokens).
             Taken from `model.example_input_array` or from the program when absent.
         verify: compare every recognised mixer with the canonical form on random input.
+        accept_deviation: the largest deviation of a mixer from the selective scan, relative to
+            its largest output, with which it still counts as one. The selective scan is then what
+            is captured.
         progress: called with the name of each long step.
 
     Raises:
@@ -75,49 +85,71 @@ def capture(
         step("reading the exported program")
         model = exported.load(Path(model))
     if isinstance(model, ExportedProgram):
-        return _capture_program(model, example_inputs, verify, step)
+        return _capture_program(model, example_inputs, verify, accept_deviation, step)
     if isinstance(model, nn.Module):
-        return _capture_module(model, example_inputs, verify, step)
+        return _capture_module(model, example_inputs, verify, accept_deviation, step)
     raise InputError(
         f"a model of type {type(model).__name__}",
         hint="pass a torch.nn.Module, a torch.export.ExportedProgram or the path of a .pt2",
     )
 
 
-def _capture_module(model: nn.Module, example_inputs: Any, verify: bool, step: Step) -> Capture:
+def _capture_module(
+    model: nn.Module, example_inputs: Any, verify: bool, accept: float | None, step: Step
+) -> Capture:
     checks.check_eval_mode(model)
     checks.check_parameters(model.named_parameters(), model.named_buffers())
     inputs = checks.as_inputs(example_inputs, model)
-    original, shell = _copied(model), _copied(model)
+    original = _copied(model)
     checks.check_runs(original, inputs)
     step("recognising mixers")
     mixers = recognition.find_in_module(original)
-    opaque = {path: OpaqueMixer(mixer) for path, mixer in mixers.items()}
-    shell = _swapped(shell, opaque)
     step("capturing the network around the mixers")
-    program = _export(shell, inputs)
-    records = []
-    for path, stand_in in opaque.items():
-        if not stand_in.lengths:
-            continue  # never called
-        deviation = None
-        if verify:
+    shell, opaque, program = _around(model, mixers, inputs)
+    called = {path: stand_in for path, stand_in in opaque.items() if stand_in.lengths}
+    records = [recognition.record(mixers[path], None) for path in called]
+    if verify:
+        records = []
+        meant = dict(mixers)
+        for path, stand_in in called.items():
             step(f"verifying {path or 'the mixer'}")
-            deviation = recognition.verify(
-                mixers[path],
-                original.get_submodule(path),
-                stand_in.lengths,
-                others=OTHER_LENGTHS,
-            )
-        records.append(recognition.record(mixers[path], deviation))
+            deviations = []
+            for call in sorted(stand_in.calls, key=repr):
+                meant[path], deviation = recognition.verify(
+                    meant[path],
+                    partial(call.repeat, original.get_submodule(path)),
+                    stand_in.lengths,
+                    others=OTHER_LENGTHS,
+                    accept=accept,
+                )
+                deviations.append(deviation)
+            records.append(recognition.record(meant[path], max(deviations)))
+        if any(meant[path] is not mixers[path] for path in called):
+            shell, _, program = _around(model, meant, inputs)
     step("lowering to the graph")
     graph = lower(program, inputs)
-    reference = of_module(original, inputs)
-    return Capture(graph, tuple(records), reference, reference.float64)
+    as_given = of_module(original, inputs)
+    if not recognition.any_accepted(records):
+        return Capture(graph, tuple(records), as_given, as_given.float64)
+    reference = of_module(shell, inputs)
+    return Capture(graph, tuple(records), reference, reference.float64, as_given)
+
+
+def _around(
+    model: nn.Module, mixers: dict[str, CanonicalMixer], inputs: tuple[Tensor, ...]
+) -> tuple[nn.Module, dict[str, OpaqueMixer], Program]:
+    """The model with a stand-in for each mixer, the stand-ins, and the program of it all."""
+    opaque = {path: OpaqueMixer(mixer) for path, mixer in mixers.items()}
+    shell = _swapped(_copied(model), opaque)
+    return shell, opaque, _export(shell, inputs)
 
 
 def _capture_program(
-    program: ExportedProgram, example_inputs: Any, verify: bool, step: Step
+    program: ExportedProgram,
+    example_inputs: Any,
+    verify: bool,
+    accept: float | None,
+    step: Step,
 ) -> Capture:
     checks.check_parameters(program.named_parameters(), program.named_buffers())
     arguments, named = program.example_inputs or ((), {})
@@ -131,18 +163,21 @@ def _capture_program(
         runnable = program.module()
         checks.check_runs(runnable, inputs)
     step("recognising mixers")
-    flat, records = exported.to_program(program, inputs, verify=verify)
+    flat, records = exported.to_program(program, inputs, verify=verify, accept=accept)
     step("lowering to the graph")
     graph = lower(flat, inputs)
-    run64 = from_exported(program).run64
-    reference = Reference(tuple(x.dtype for x in inputs), runnable, run64)
-    return Capture(graph, tuple(records), reference, reference.float64)
+    dtypes = tuple(x.dtype for x in inputs)
+    as_given = Reference(dtypes, runnable, from_exported(program).run64)
+    if not recognition.any_accepted(records):
+        return Capture(graph, tuple(records), as_given, as_given.float64)
+    reference = Reference(dtypes, flat.run, flat.run64)
+    return Capture(graph, tuple(records), reference, reference.float64, as_given)
 
 
 def _copied(model: nn.Module) -> nn.Module:
     """A copy on the CPU: the user's model is never touched, not even its hooks or caches."""
     try:
-        return copy.deepcopy(model).cpu()
+        return without_caches(copy.deepcopy(model).cpu())
     except Exception as error:  # __deepcopy__ may raise anything
         raise UnsupportedModelError(
             f"the model cannot be copied: {error}",

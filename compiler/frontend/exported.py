@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from torch.export import ExportedProgram
 from scanlet.errors import ModelFileError, UnsupportedModelError
 from scanlet.frontend import recognition
 from scanlet.frontend.dialects import CanonicalMixer
-from scanlet.frontend.dialects.mamba_ssm import ARGUMENTS
+from scanlet.frontend.dialects.base import ARGUMENTS
 from scanlet.frontend.program import (
     Program,
     aliases,
@@ -62,7 +62,11 @@ class Region:
 
 
 def to_program(
-    exported: ExportedProgram, inputs: tuple[Tensor, ...], *, verify: bool
+    exported: ExportedProgram,
+    inputs: tuple[Tensor, ...],
+    *,
+    verify: bool,
+    accept: float | None = None,
 ) -> tuple[Program, list[MixerRecord]]:
     """The program with every mixer as one node, and a record of each mixer."""
     named = {
@@ -70,12 +74,15 @@ def to_program(
         for name, tensor in {**exported.state_dict, **exported.constants}.items()
         if isinstance(tensor, Tensor)
     }
-    mixers = recognition.find_in_names(named)
-    known = {name for mixer in mixers.values() for name in mixer.names.values()}
+    program = from_exported(exported)
+    mixers = recognition.find_in_names(named, _modules(program), _epsilons(program))
+    known = {name for mixer in mixers.values() for name in mixer.parameter_names}
     first_names = aliases(named)
     for mixer in mixers.values():  # after the check by name: shared mixers share constants
-        shared = {argument: first_names[name] for argument, name in mixer.names.items()}
-        mixer.names.update(shared)
+        for meaning in (mixer, *mixer.alternatives):
+            for direction in meaning.directions:
+                names = direction.names
+                names.update({argument: first_names[name] for argument, name in names.items()})
     for name in named:
         if name.endswith("A_log") and name not in known:
             raise UnsupportedModelError(
@@ -83,7 +90,6 @@ def to_program(
                 where=name,
                 hint=HIERARCHY_HINT,
             )
-    program = from_exported(exported)
     inside = {id(node) for mixer in mixers.values() for node in _stacked(program, mixer.path)}
     if any(changes_in_place(node) and id(node) not in inside for node in program.graph.nodes):
         program = from_exported(functional(exported))
@@ -93,19 +99,43 @@ def to_program(
             env = program.trace(*inputs)
     records: dict[str, MixerRecord] = {}
     for mixer in mixers.values():
-        deviations = [0.0]
+        deviations: list[float] = []
         calls = 0
+        meant = mixer
         for region in _regions(program, mixer, env):  # the next is found after this one is gone
             if verify:
-                deviations.append(_verify(region, program, env))
-            _splice(region, program, env)
+                meant, deviation = _verify(region, program, env, accept)
+                deviations.append(deviation)
+            _splice(replace(region, mixer=meant), program, env)
             calls += 1
         if calls:
             records.setdefault(
                 mixer.names["A_log"],
-                recognition.record(mixer, max(deviations) if verify else None),
+                recognition.record(meant, max(deviations) if verify else None),
             )
     return program, list(records.values())
+
+
+def _modules(program: Program) -> tuple[str, ...]:
+    """The paths of the modules that nodes say they come from."""
+    stacks = (node.meta.get("nn_module_stack") or {} for node in program.graph.nodes)
+    paths = (re.sub(r"@\d+", "", entry[0]) for stack in stacks for entry in stack.values())
+    return tuple(dict.fromkeys(path for path in paths if path))
+
+
+def _epsilons(program: Program) -> tuple[float, ...]:
+    """What the program's RMS norms add to the mean square, ahead of the root."""
+    found: dict[float, None] = {}
+    for node in program.graph.nodes:
+        name = str(node.target)
+        if name.startswith("aten.rms_norm"):
+            given = [x for x in node.args[3:4] if isinstance(x, float)]
+            found[given[0] if given else float(torch.finfo(torch.float32).eps)] = None
+        elif name.startswith(("aten.rsqrt", "aten.sqrt")):
+            (ahead,) = node.all_input_nodes
+            if "aten.add" in str(ahead.target):
+                found |= {x: None for x in ahead.args if isinstance(x, float)}
+    return tuple(found)
 
 
 def functional(exported: ExportedProgram) -> ExportedProgram:
@@ -124,7 +154,7 @@ def _regions(program: Program, mixer: CanonicalMixer, env: dict[fx.Node, Any]) -
             for node in program.graph.nodes
             if node.op == "placeholder"
             and node.users
-            and program.constants.get(node.name, ("",))[0] in mixer.names.values()
+            and program.constants.get(node.name, ("",))[0] in mixer.parameter_names
         ]
         if used:
             raise _no_hierarchy(mixer, "no node of the program says that it belongs to it")
@@ -152,7 +182,9 @@ def _no_hierarchy(mixer: CanonicalMixer, found: str) -> UnsupportedModelError:
     )
 
 
-def _verify(region: Region, program: Program, env: dict[fx.Node, Any]) -> float:
+def _verify(
+    region: Region, program: Program, env: dict[fx.Node, Any], accept: float | None
+) -> tuple[CanonicalMixer, float]:
     shape = tuple(env[region.source].shape)
     if len(shape) != 3 or shape[2] != region.mixer.d_model:
         raise _no_hierarchy(region.mixer, f"a value of shape {shape} enters it")
@@ -163,38 +195,58 @@ def _verify(region: Region, program: Program, env: dict[fx.Node, Any]) -> float:
         known[region.source] = x
         return run_region(region.nodes, known, region.result, program.module)
 
-    return recognition.verify(region.mixer, original, [shape[1]])
+    return recognition.verify(region.mixer, original, [shape[1]], accept=accept)
 
 
 def _splice(region: Region, program: Program, env: dict[fx.Node, Any]) -> None:
     graph = program.graph
-    first = next(iter(graph.nodes))
-    weights: list[fx.Node | None] = []
-    with graph.inserting_before(first):
-        for argument in ARGUMENTS:
-            tensor = region.mixer.parameters[argument]
-            if tensor is None:
-                weights.append(None)
-                continue
-            node = graph.placeholder(f"mixer_{argument}")
-            program.constants[node.name] = (region.mixer.names[argument], tensor)
-            weights.append(node)
     after = region.source
     if after.op == "placeholder":
         after = [node for node in graph.nodes if node.op == "placeholder"][-1]
-    with graph.inserting_after(after):
-        mixed = graph.call_function(
-            torch.ops.scanlet.selective_ssm.default, (region.source, *weights)
-        )
-    mixed.meta = {
+    meta = {
         "nn_module_stack": _up_to(region.result, region.mixer.path),
         "stack_trace": region.result.meta.get("stack_trace", ""),
     }
+
+    def call(target: Any, *args: Any) -> fx.Node:
+        nonlocal after
+        with graph.inserting_after(after):
+            after = graph.call_function(target, args)
+        after.meta = dict(meta)
+        return after
+
+    def flipped(x: fx.Node) -> fx.Node:
+        return call(torch.ops.aten.flip.default, x, [1])
+
+    def run(x: fx.Node, mixer: CanonicalMixer) -> fx.Node:
+        weights = _placeholders(program, mixer)
+        return call(torch.ops.scanlet.selective_ssm.default, x, *weights, mixer.inner_norm_eps)
+
+    mixed = run(region.source, region.mixer)
+    if region.mixer.backward is not None:
+        other = flipped(run(flipped(region.source), region.mixer.backward))
+        mixed = call(torch.ops.aten.add.Tensor, mixed, other)
     env[mixed] = env[region.result]  # the next mixer may read it
     region.result.replace_all_uses_with(mixed)
     for node in reversed(region.nodes):
         if not node.users:
             graph.erase_node(node)
+
+
+def _placeholders(program: Program, mixer: CanonicalMixer) -> list[fx.Node | None]:
+    """A placeholder for each argument that the mixer has."""
+    placed: list[fx.Node | None] = []
+    first = next(iter(program.graph.nodes))
+    with program.graph.inserting_before(first):
+        for argument in ARGUMENTS:
+            tensor = mixer.parameters[argument]
+            if tensor is None:
+                placed.append(None)
+                continue
+            node = program.graph.placeholder(f"mixer_{argument}")
+            program.constants[node.name] = (mixer.names[argument], tensor)
+            placed.append(node)
+    return placed
 
 
 def _stacked(program: Program, path: str) -> list[fx.Node]:

@@ -50,6 +50,10 @@ class Program:
                 env[node] = execute(node, env, self.module)
         return env
 
+    def run(self, *inputs: Tensor) -> Any:
+        """What the network returns."""
+        return list(self.trace(*inputs).values())[-1]
+
     def run64(self, *inputs: Tensor) -> Any:
         """What the network returns in float64; to be called within `precision.float64`."""
         return list(self.trace(*inputs, exact=True).values())[-1]

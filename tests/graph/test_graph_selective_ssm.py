@@ -14,7 +14,7 @@ from numpy.testing import assert_allclose
 
 from scanlet.errors import GraphError
 from scanlet.graph.operators import WEIGHT_ORDER, SelectiveSSM
-from scanlet.graph.operators.selective_ssm import REQUIRED_WEIGHTS
+from scanlet.graph.operators.selective_ssm import INNER_NORM_WEIGHTS, REQUIRED_WEIGHTS
 
 E, N, R, K, D, FEATURES = 6, 3, 2, 4, 5, 7
 
@@ -37,6 +37,9 @@ def make(rng: np.random.Generator, optional: set[str], d_out: int = D) -> dict[s
         "D": (E,),
         "out_proj_weight": (d_out, E),
         "out_proj_bias": (d_out,),
+        "dt_norm_weight": (R,),
+        "b_norm_weight": (N,),
+        "c_norm_weight": (N,),
     }
     weights = {
         name: rng.standard_normal(shapes[name])
@@ -78,6 +81,11 @@ def direct(x: np.ndarray, weights: dict[str, np.ndarray], op: SelectiveSSM) -> n
     h = torch.zeros(E, N, dtype=torch.float64)
     for u_t, z_t in zip(u[0], z[0], strict=True):
         dt, b, c = (w["x_proj_weight"] @ u_t).split([R, N, N])
+        if op.inner_norm:
+            dt, b, c = (
+                F.rms_norm(rows, rows.shape, w.get(f"{name}_norm_weight"), op.inner_norm_eps)
+                for name, rows in (("dt", dt), ("b", b), ("c", c))
+            )
         delta = softplus(w["dt_proj_weight"] @ dt + w["dt_proj_bias"])
         for channel in range(E):
             for state in range(N):
@@ -103,6 +111,7 @@ OPTIONAL = sorted(set(WEIGHT_ORDER) - REQUIRED_WEIGHTS)
     length=st.integers(1, 7),
     optional=st.sets(st.sampled_from(OPTIONAL)),
     norm=st.sampled_from([None, "layer", "rms"]),
+    inner_norm=st.sampled_from([None, "rms"]),
     residual=st.booleans(),
     reverse=st.booleans(),
     pooling=st.sampled_from([None, "mean", "last"]),
@@ -112,6 +121,7 @@ def test_every_combination_of_options(
     length: int,
     optional: set[str],
     norm: str | None,
+    inner_norm: str | None,
     residual: bool,
     reverse: bool,
     pooling: str | None,
@@ -120,11 +130,20 @@ def test_every_combination_of_options(
     rng = np.random.default_rng(seed)
     if norm is None:
         optional = optional - {"norm_weight", "norm_bias"}
+    if inner_norm is None:
+        optional = optional - INNER_NORM_WEIGHTS
     if "input_weight" not in optional:
         optional = optional - {"input_bias"}
     weights = make(rng, optional)
     op = operator(
-        weights, norm=norm, norm_eps=1e-3, residual=residual, reverse=reverse, pooling=pooling
+        weights,
+        norm=norm,
+        norm_eps=1e-3,
+        residual=residual,
+        reverse=reverse,
+        pooling=pooling,
+        inner_norm=inner_norm,
+        inner_norm_eps=1e-2,
     )
     x = rng.standard_normal((1, length, FEATURES if "input_weight" in weights else D))
     got = op.evaluate(x, *weights.values())
@@ -169,6 +188,13 @@ def test_weights_out_of_order_or_missing_are_refused() -> None:
     for wrong in (names[1:], names[::-1], (*names, names[0]), names[:-1]):
         with pytest.raises(GraphError, match="incomplete or out of order"):
             SelectiveSSM(wrong, E, N, R, K)
+
+
+def test_weights_of_inner_norms_need_the_inner_norm() -> None:
+    weights = make(np.random.default_rng(0), {"b_norm_weight"})
+    assert operator(weights, inner_norm="rms").inner_norm == "rms"
+    with pytest.raises(GraphError, match="no inner_norm"):
+        operator(weights)
 
 
 @pytest.mark.parametrize("name", ["in_proj_weight", "conv_bias", "A", "D", "dt_proj_weight"])

@@ -10,23 +10,29 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from scanlet.frontend.dialects import (
-    inner_norms,
+    falcon_mamba,
+    gated_delta,
+    jamba,
     mamba2,
     mamba3,
     mamba_ssm,
     mambapy,
     vision_mamba,
     vmamba,
+    zamba,
 )
 from scanlet.frontend.dialects.base import CanonicalMixer, ModuleParameters
 
 #: In order: variants first, since most of them carry Mamba-1's names as well.
 DIALECTS: tuple[Callable[[ModuleParameters], CanonicalMixer | None], ...] = (
     vmamba.recognise,
+    zamba.recognise,
+    gated_delta.recognise,
     vision_mamba.recognise,
     mamba3.recognise,
     mamba2.recognise,
-    inner_norms.recognise,
+    falcon_mamba.recognise,
+    jamba.recognise,
     mambapy.recognise,
     mamba_ssm.recognise,
 )

@@ -12,5 +12,6 @@ def recognise(module: ModuleParameters) -> CanonicalMixer | None:
     raise UnsupportedModelError(
         "a Mamba-3 mixer (biases on B and C, rotated state)",
         where=module.where,
-        hint="Mamba-1 mixers are supported; scanlet.nn.MambaMixer is a trainable one",
+        hint="the nearest supported form is Mamba-1, such as scanlet.nn.MambaMixer, which has a "
+        "convolution in place of the biases and real states",
     )

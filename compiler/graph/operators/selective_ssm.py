@@ -40,7 +40,11 @@ WEIGHT_ORDER = (
     "D",  # (d_inner,)
     "out_proj_weight",  # (d_out, d_inner)
     "out_proj_bias",  # (d_out,)
+    "dt_norm_weight",  # (dt_rank,): inner norms, of x_proj's rows for dt, B and C
+    "b_norm_weight",  # (d_state,)
+    "c_norm_weight",  # (d_state,)
 )
+INNER_NORM_WEIGHTS = frozenset({"dt_norm_weight", "b_norm_weight", "c_norm_weight"})
 REQUIRED_WEIGHTS = frozenset(
     {
         "in_proj_weight",
@@ -64,8 +68,12 @@ class SelectiveSSM(LayerOperator):
 
     Stages, in order; those in brackets only where the option or the weight is present:
     [reverse time] -> [input Linear] -> r; [norm] -> in_proj -> x, z; x = silu(conv(x));
-    dt, B, C = x_proj(x); delta = softplus(dt_proj(dt)); h = exp(delta A) h + delta B x;
-    y = C h + D x; g = y silu(z); [pool g (and r) over time] -> out_proj -> [+ r] -> [reverse].
+    dt, B, C = x_proj(x); [inner norms of each]; delta = softplus(dt_proj(dt));
+    h = exp(delta A) h + delta B x; y = C h + D x; g = y silu(z);
+    [pool g (and r) over time] -> out_proj -> [+ r] -> [reverse].
+
+    An inner norm divides dt, B or C by its root mean square and multiplies by its weight, if it
+    has one (Lieber et al. 2024, "Jamba", arXiv:2403.19887; Zuo et al. 2024, "Falcon Mamba").
 
     `weights` names the node's inputs after x, a subsequence of WEIGHT_ORDER.
     `mode` "sequence" starts from zero state on each call, "stream" carries h and the conv history
@@ -83,6 +91,8 @@ class SelectiveSSM(LayerOperator):
     residual: bool = False
     pooling: str | None = None  # None | "mean" | "last"
     mode: str = "sequence"
+    inner_norm: str | None = None  # None | "rms"
+    inner_norm_eps: float = 0.0
 
     SIZES: ClassVar[tuple[str, ...]] = MIXER_SIZES
     OPTIONS: ClassVar[tuple[str, ...]] = MIXER_OPTIONS
@@ -93,6 +103,8 @@ class SelectiveSSM(LayerOperator):
             raise GraphError(
                 f"SELECTIVE_SSM: weights {self.weights} are incomplete or out of order"
             )
+        if self.inner_norm is None and INNER_NORM_WEIGHTS & set(self.weights):
+            raise GraphError("SELECTIVE_SSM: weights of inner norms, but no inner_norm")
 
     def weight_shapes(self, shapes: Sequence[Shape]) -> dict[str, Shape]:
         """The shapes of the node's weights by name, `shapes` being those of all its inputs."""
@@ -138,6 +150,9 @@ class SelectiveSSM(LayerOperator):
             "D": (self.d_inner,),
             "out_proj_weight": (w["out_proj_weight"][0], self.d_inner),
             "out_proj_bias": (w["out_proj_weight"][0],),
+            "dt_norm_weight": (self.dt_rank,),
+            "b_norm_weight": (self.d_state,),
+            "c_norm_weight": (self.d_state,),
         }
         for name, shape in w.items():
             if name in expected and shape != expected[name]:
@@ -161,7 +176,7 @@ class SelectiveSSM(LayerOperator):
 
         Every stage is shown to `observe` under the name that the class docstring gives it, as
         (B, L, ...): input (ahead of an input Linear), r, normalized (ahead of the norm's weight),
-        x, z, conv (with its bias), u (x behind SiLU), dbc, delta_argument, delta, du (delta u),
+        x, z, conv (with its bias), u (x behind SiLU), dbc (ahead of inner norms), delta_argument, delta, du (delta u),
         h (B, d_inner, d_state) once a step, y, g, pooled (B, d_inner). `carried` takes the state
         from call to call: empty at first, written by each.
         """
@@ -218,6 +233,10 @@ class SelectiveSSM(LayerOperator):
         dbc = u @ w["x_proj_weight"].T
         show("dbc", dbc)
         dt, b, c = dbc[..., :rank], dbc[..., rank : rank + d_state], dbc[..., rank + d_state :]
+        if self.inner_norm:
+            dt = rms_norm(dt, self.inner_norm_eps) * w.get("dt_norm_weight", 1)
+            b = rms_norm(b, self.inner_norm_eps) * w.get("b_norm_weight", 1)
+            c = rms_norm(c, self.inner_norm_eps) * w.get("c_norm_weight", 1)
         delta_argument = dt @ w["dt_proj_weight"].T + w["dt_proj_bias"]
         show("delta_argument", delta_argument)
         delta = softplus(delta_argument)
