@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from scanlet.emit.inner_norm_parameters import INNER_NORM_PARAMETERS
 from scanlet.emit.integer_parameters import INTEGER_PARAMETERS
 from scanlet.emit.more_parameters import NOTHING, MoreParameters
 from scanlet.graph.operators import (
@@ -52,7 +53,9 @@ def _integer_length(op: LayerOperator) -> int:
 
 
 KINDS: dict[type[LayerOperator], EmittedKind] = {
-    SelectiveSSM: EmittedKind(KIND_MAMBA1, WEIGHT_ORDER, "operator/float_ssm.c.j2"),
+    SelectiveSSM: EmittedKind(
+        KIND_MAMBA1, WEIGHT_ORDER, "operator/float_ssm.c.j2", INNER_NORM_PARAMETERS
+    ),
     IntegerSSM: EmittedKind(
         KIND_INTEGER,
         INTEGER_WEIGHT_ORDER,

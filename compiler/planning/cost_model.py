@@ -134,6 +134,9 @@ def _mixer(node: Node, layer: LayerPlan, costs: KernelCosts) -> float:
     step = (count.per_step - convolution) * product
     step += op.state_count * state + op.channel_count * channel
     step += layer.d_model * NORM * _at(costs.product, 1) if getattr(op, "norm", None) else 0
+    if getattr(op, "inner_norm", None):
+        rows = op.named(node.inputs)["x_proj_weight"].shape[0]
+        step += rows * NORM * _at(costs.product, 1)
     return step * count.steps + count.once * _at(costs.product, 1)
 
 

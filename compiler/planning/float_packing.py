@@ -53,6 +53,9 @@ def float_shapes(layer: LayerPlan) -> dict[str, tuple[int, ...]]:
         "conv_bias": (op.d_inner,),
         "A": (op.d_inner, op.d_state),
         "D": (op.d_inner, 2),
+        "dt_norm_weight": (op.dt_rank,),
+        "b_norm_weight": (op.d_state,),
+        "c_norm_weight": (op.d_state,),
     }
     return {name: shapes[name] for name in op.weights}
 

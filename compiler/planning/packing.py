@@ -10,7 +10,7 @@ from scanlet.planning.kinds import kind_of
 from scanlet.planning.layer import LayerPlan
 
 #: Changes whenever a layout changes; part of a layer's signature.
-LAYOUT_VERSION = 2
+LAYOUT_VERSION = 3
 
 
 @dataclass(frozen=True)

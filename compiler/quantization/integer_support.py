@@ -65,6 +65,8 @@ def integer_problem(node: Node, dtype: str) -> str | None:
     """Why no kernel computes `node` with activations of `dtype`; None where one does."""
     op = node.op
     match op:
+        case SelectiveSSM(inner_norm=str()):
+            return "norms on dt, B and C have no integer kernel"
         case Linear() | Conv1d():
             if any(tensor.data is None for tensor in node.inputs[1:]):
                 return "its weights are not constant"

@@ -146,6 +146,9 @@ def weight_shapes(
         "D": (d_inner,),
         "out_proj_weight": (d_out, d_inner),
         "out_proj_bias": (d_out,),
+        "dt_norm_weight": (dt_rank,),
+        "b_norm_weight": (d_state,),
+        "c_norm_weight": (d_state,),
     }
 
 

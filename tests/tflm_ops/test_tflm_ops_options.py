@@ -11,11 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from operator_harness import make_plan, random_weights
 
-from scanlet.emit.custom_options import decode, encode, encode_gelu
+from scanlet.emit.custom_options import SIZES, decode, encode, encode_gelu
 from scanlet.emit.kinds import KIND_GELU, KIND_MAMBA1
+from scanlet.emit.inner_norm_parameters import InnerNormParameters
 from scanlet.errors import ModelFileError
 from scanlet.graph.operators import WEIGHT_ORDER
-from scanlet.graph.operators.selective_ssm import REQUIRED_WEIGHTS
+from scanlet.graph.operators.selective_ssm import INNER_NORM_WEIGHTS, REQUIRED_WEIGHTS
 
 OPTIONAL = frozenset({"input_weight", "norm_weight", "conv_bias"})
 
@@ -35,6 +36,14 @@ def test_every_parameter_comes_back() -> None:
     assert (block.norm, block.norm_eps, block.pooling) == ("rms", 0.5, "last")
     assert (block.residual, block.reverse, block.stream) == (True, True, False)
     assert block.weights == tuple(weights)
+    assert block.more == InnerNormParameters(None, 0.0)
+
+
+def test_inner_norms_come_back() -> None:
+    weights = random_weights(np.random.default_rng(0), OPTIONAL | INNER_NORM_WEIGHTS)
+    block = decode(encode(make_plan(weights, inner_norm="rms", inner_norm_eps=0.25)))
+    assert block.more == InnerNormParameters("rms", 0.25)
+    assert block.weights == tuple(weights)
 
 
 def test_a_gelu_comes_back() -> None:
@@ -52,6 +61,8 @@ def test_a_gelu_comes_back() -> None:
         {"pooling": "mean"},
         {"pooling": "last"},
         {"mode": "stream"},
+        {"inner_norm": "rms"},
+        {"inner_norm_eps": 1e-3},
     ],
 )
 def test_every_option_changes_the_signature(options: dict[str, Any]) -> None:
@@ -79,7 +90,9 @@ def test_every_optional_weight_changes_the_signature() -> None:
     optional = [name for name in WEIGHT_ORDER if name not in REQUIRED_WEIGHTS]
     optional.remove("input_weight")  # input_bias needs it
     signatures = {
-        decode(encode(make_plan(random_weights(np.random.default_rng(0), chosen)))).signature
+        decode(
+            encode(make_plan(random_weights(np.random.default_rng(0), chosen), inner_norm="rms"))
+        ).signature
         for chosen in (frozenset({"input_weight", name}) for name in (*optional, "input_weight"))
     }
     assert len(signatures) == len(optional) + 1
@@ -110,7 +123,8 @@ def test_a_changed_byte_anywhere_is_refused(gelu: bool) -> None:
 
 def test_a_block_of_another_length_is_refused() -> None:
     for length in range(len(make_block())):
-        with pytest.raises(ModelFileError, match=f"{length} bytes"):
+        words = "no SELECTIVE_SSM" if length in SIZES.values() else f"{length} bytes"
+        with pytest.raises(ModelFileError, match=words):
             decode(make_block()[:length])
     with pytest.raises(ModelFileError):
         decode(make_block() + b"\0")

@@ -9,14 +9,19 @@ from hypothesis import strategies as st
 from operator_harness import make_plan, random_weights
 
 from scanlet.graph.operators import WEIGHT_ORDER
-from scanlet.graph.operators.selective_ssm import REQUIRED_WEIGHTS
+from scanlet.graph.operators.selective_ssm import INNER_NORM_WEIGHTS, REQUIRED_WEIGHTS
+from scanlet.planning.layer import LayerPlan
 from scanlet.planning.packing import pack_layer, packed_shapes
 
 EVERYTHING = frozenset(WEIGHT_ORDER) - REQUIRED_WEIGHTS
 
 
+def plan(weights: dict[str, np.ndarray]) -> LayerPlan:
+    return make_plan(weights, inner_norm="rms" if INNER_NORM_WEIGHTS & set(weights) else None)
+
+
 def pack(weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    return {weight.name: weight.data for weight in pack_layer(make_plan(weights), weights)}
+    return {weight.name: weight.data for weight in pack_layer(plan(weights), weights)}
 
 
 def unpack(blocks: np.ndarray, outputs: int) -> np.ndarray:
@@ -42,9 +47,9 @@ def test_stored_shapes_and_order_are_those_promised(
     if "input_weight" not in optional:
         optional -= {"input_bias"}
     weights = random_weights(np.random.default_rng(0), optional, **shapes)
-    plan = make_plan(weights)
-    packed = pack_layer(plan, weights)
-    assert {weight.name: weight.data.shape for weight in packed} == packed_shapes(plan)
+    layer = plan(weights)
+    packed = pack_layer(layer, weights)
+    assert {weight.name: weight.data.shape for weight in packed} == packed_shapes(layer)
     assert [weight.name for weight in packed] == list(weights)
     for weight in packed:
         assert weight.data.dtype == np.float32

@@ -24,6 +24,7 @@ LENGTHS = (1, 2, 3, 5, 17, 100)
 
 BIASES = ("input_bias", "norm_weight", "norm_bias", "in_proj_bias", "conv_bias", "out_proj_bias")
 FUSED_LINEAR = frozenset({"input_weight", "input_bias"})
+INNER_NORMS = frozenset({"dt_norm_weight", "b_norm_weight", "c_norm_weight"})
 #: (optional weights, options); d_model equals d_out, so that a residual fits.
 CASES: dict[str, tuple[frozenset[str], dict[str, Any]]] = {
     "bare": (frozenset(), {}),
@@ -41,6 +42,15 @@ CASES: dict[str, tuple[frozenset[str], dict[str, Any]]] = {
     "layer norm, weight": (frozenset({"norm_weight"}), {"norm": "layer", "norm_eps": 1e-3}),
     "layer norm, bias": (frozenset({"norm_bias"}), {"norm": "layer", "norm_eps": 1e-5}),
     "rms norm": (frozenset({"norm_weight"}), {"norm": "rms", "norm_eps": 1e-6}),
+    "inner norms": (INNER_NORMS, {"inner_norm": "rms", "inner_norm_eps": 1e-5}),
+    "inner norms without weights": (
+        frozenset({"conv_bias"}),
+        {"inner_norm": "rms", "inner_norm_eps": 1e-2, "pooling": "mean"},
+    ),
+    "inner norms, one weight": (
+        frozenset({"b_norm_weight"}),
+        {"inner_norm": "rms", "inner_norm_eps": 1e-6, "norm": "rms", "residual": True},
+    ),
     "reverse": (frozenset({"conv_bias"}), {"reverse": True}),
     "residual": (frozenset({"conv_bias"}), {"residual": True}),
     "norm, residual": (frozenset({"norm_weight"}), {"norm": "rms", "residual": True}),
@@ -120,13 +130,18 @@ def test_any_shape_matches_its_numpy_meaning(data: st.DataObject) -> None:
         "d_conv": data.draw(st.integers(1, 6)),
         "d_out": data.draw(st.integers(1, 9)),
     }
-    optional = data.draw(st.frozensets(st.sampled_from((*FUSED_LINEAR, *BIASES))))
+    optional = data.draw(st.frozensets(st.sampled_from((*FUSED_LINEAR, *BIASES, *INNER_NORMS))))
     if "input_weight" not in optional:
         optional -= {"input_bias"}
     norm = data.draw(st.sampled_from((None, "layer", "rms")))
     if norm is None:
         optional -= {"norm_weight", "norm_bias"}
+    inner_norm = data.draw(st.sampled_from((None, "rms")))
+    if inner_norm is None:
+        optional -= INNER_NORMS
     options: dict[str, Any] = {
+        "inner_norm": inner_norm,
+        "inner_norm_eps": 0.1,
         "norm": norm,
         "norm_eps": 0.1,  # large: two features, almost alike, would cost digits
         "reverse": data.draw(st.booleans()),

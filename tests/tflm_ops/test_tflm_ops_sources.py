@@ -38,6 +38,7 @@ def component() -> dict[str, str]:
         (frozenset({"norm_weight"}), {"norm": "rms", "residual": True, "reverse": True}),
         (frozenset({"conv_bias"}), {"residual": True, "pooling": "mean"}),
         (frozenset(), {"residual": True, "pooling": "last", "reverse": True, "tile": 8}),
+        (frozenset({"b_norm_weight"}), {"inner_norm": "rms", "inner_norm_eps": 1e-6}),
         (frozenset(), {"mode": "stream"}),
     ):
         d_conv = 1 if options.get("mode") else 4

@@ -15,7 +15,7 @@ extern "C" {
 #define SCANLET_BLOCK_BYTES 52
 #define SCANLET_MAX_BLOCK_BYTES 84
 #define SCANLET_MAX_RANK 3
-#define SCANLET_MAX_WEIGHTS 16
+#define SCANLET_MAX_WEIGHTS 20
 
 // Element types, numbered as in TfLiteType.
 enum { SCANLET_FLOAT32 = 1, SCANLET_INT32 = 2, SCANLET_INT16 = 7, SCANLET_INT8 = 9 };

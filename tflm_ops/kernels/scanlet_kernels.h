@@ -7,6 +7,7 @@
 #include "conv.h"
 #include "exp2.h"
 #include "gelu.h"
+#include "inner_norm.h"
 #include "madd.h"
 #include "norm.h"
 #include "pool.h"

@@ -95,7 +95,7 @@ class SelectiveSSM(LayerOperator):
     inner_norm_eps: float = 0.0
 
     SIZES: ClassVar[tuple[str, ...]] = MIXER_SIZES
-    OPTIONS: ClassVar[tuple[str, ...]] = MIXER_OPTIONS
+    OPTIONS: ClassVar[tuple[str, ...]] = (*MIXER_OPTIONS, "inner_norm")
 
     def __post_init__(self) -> None:
         order = [WEIGHT_ORDER.index(name) for name in self.weights]
@@ -176,9 +176,9 @@ class SelectiveSSM(LayerOperator):
 
         Every stage is shown to `observe` under the name that the class docstring gives it, as
         (B, L, ...): input (ahead of an input Linear), r, normalized (ahead of the norm's weight),
-        x, z, conv (with its bias), u (x behind SiLU), dbc (ahead of inner norms), delta_argument, delta, du (delta u),
-        h (B, d_inner, d_state) once a step, y, g, pooled (B, d_inner). `carried` takes the state
-        from call to call: empty at first, written by each.
+        x, z, conv (with its bias), u (x behind SiLU), dbc (ahead of inner norms), delta_argument,
+        delta, du (delta u), h (B, d_inner, d_state) once a step, y, g, pooled (B, d_inner).
+        `carried` takes the state from call to call: empty at first, written by each.
         """
         show = observe or _ignore
         r = x[:, ::-1] if self.reverse else x
