@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from scanlet.compiled import Compiled, Golden
+from scanlet.deviation import change_of, check_accepted, deviation_warnings
 from scanlet.errors import (
     CalibrationError,
     InputError,
@@ -49,6 +50,7 @@ def compile(
     labels: Sequence[str] | None = None,
     name: str | None = None,
     tolerance: float | None = None,
+    accept_deviation: float | None = None,
     progress: bool = True,
     output_dir: str | Path | None = None,
 ) -> Compiled:
@@ -76,6 +78,10 @@ def compile(
         name: prefix of the C symbols, so that two models link into one firmware.
         tolerance: largest error accepted relative to the outputs' magnitude (default 1e-4 for
             float32, 0.5 for int8, 0.1 for int16x8).
+        accept_deviation: compile mixers whose code is not the selective scan, such as chunked
+            scans with clamps, as the true recurrence, if they deviate by no more than this from
+            it (relative to their largest output). The result is verified against the model with
+            the true recurrence; the report states how far that is from the original.
         progress: show the steps on standard error when it is a terminal.
         output_dir: write the whole project there (as `Compiled.save`).
 
@@ -91,17 +97,21 @@ def compile(
     _check_integer_options(precision, calibration_data, state, float_modules)
     if memory_limit is not None and memory_limit <= 0:
         raise InputError(f"memory_limit is {memory_limit}; it is a positive number of bytes")
+    check_accepted(accept_deviation)
     symbol = _symbol(name, model)
     with Progress(enabled=progress) as step:
         step("capturing the model")
-        capture = frontend.capture(model, example_inputs, progress=step)
-        graph, reference = capture.graph, capture.reference
+        capture = frontend.capture(
+            model, example_inputs, accept_deviation=accept_deviation, progress=step
+        )
+        graph, reference, original = capture.graph, capture.reference, capture.original
         statistics = None
         if normalization is not None:
             mean, std = normalization
             graph = passes.fold_normalization(graph, mean, std)
             statistics = (_along_features(mean, capture.graph), _along_features(std, capture.graph))
             reference = _standardized(reference, *statistics)
+            original = original and _standardized(original, *statistics)
         step("optimizing the graph")
         extents = passes.extents(graph, mode=mode)
         if float_modules:  # what is fused with a neighbour cannot be left in float by itself
@@ -127,7 +137,11 @@ def compile(
         _verify(compiled, reference, samples, tolerance)
         from scanlet.emit.summary import summarize
 
-        compiled.report = summarize(compiled, capture.mixers)
+        changed = None
+        if original is not None:
+            changed = change_of(reference, original, samples)
+            compiled.warnings += deviation_warnings(capture.mixers, changed)
+        compiled.report = summarize(compiled, capture.mixers, changed)
         if output_dir is not None:
             step("writing the project")
             compiled.save(output_dir)

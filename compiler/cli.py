@@ -96,6 +96,10 @@ def compile_command(
     name: Annotated[str | None, typer.Option(help="Prefix of the C symbols.")] = None,
     memory_limit: Annotated[int | None, typer.Option(help="Bytes of RAM for the arena.")] = None,
     tolerance: Annotated[float | None, typer.Option(help="Largest relative error.")] = None,
+    accept_deviation: Annotated[
+        float | None,
+        typer.Option(help="Largest deviation of a mixer's code from the selective scan."),
+    ] = None,
     force: Annotated[bool, typer.Option(help="Replace edited files (a backup is kept).")] = False,
     component_only: Annotated[
         bool, typer.Option(help="Write only the operator component and the model.")
@@ -139,6 +143,7 @@ def compile_command(
         labels=labels.split(",") if labels else None,
         name=name,
         tolerance=tolerance,
+        accept_deviation=accept_deviation,
         calibration_data=samples,
     )
     compiled.save(output, force=force, component_only=component_only)

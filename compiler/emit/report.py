@@ -5,11 +5,13 @@ target {name, description, ram_bytes, flash_bytes}; precision; mode; operators [
 inputs, outputs}]; multiply_accumulates {total, nodes {output: count}}; sizes {flatbuffer_bytes,
 weights_bytes}; arena {needed_bytes, reserved_bytes, recorded, tensors, scratch, persistent,
 structures}; plan {tile}; layers [{name, shapes, options, tile, scratch [{name, offset, bytes}],
-scratch_bytes, state_bytes}]; mixers [{path, dialect, deviation}]; verification {mean_error,
-max_error, label_agreement, samples, tolerance, ran_on}; quantization (null at float32) {state,
-islands [{nodes, modules, reasons}], sensitivity [{name, noise_db (null: exact, or zero
-throughout), largest_error, dtype}]}; golden {samples, inputs, outputs,
-tolerance}; warnings [text].
+scratch_bytes, state_bytes}]; mixers [{path, dialect, deviation, accepted (it is no
+rounding: accept_deviation)}]; verification {mean_error, max_error, label_agreement, samples,
+tolerance, ran_on, original (null, or where deviations were accepted how far the verified model is
+from the given one: {mean_error, max_error, scale, label_agreement})}; quantization
+(null at float32) {state, islands [{nodes, modules, reasons}], sensitivity [{name, noise_db (null:
+exact, or zero throughout), largest_error, dtype}]}; golden {samples, inputs, outputs, tolerance};
+warnings [text].
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from typing import Any
 
 from scanlet.compiled import Compiled
 from scanlet.errors import MissingToolError
+from scanlet.execution.verification import Verification
 from scanlet.passes.cost import multiplies_per_sequence
 from scanlet.planning.layer import LayerPlan
 from scanlet.planning.memory import align, place
@@ -24,8 +25,14 @@ from scanlet.quantization.sensitivity import Sensitivity
 from scanlet.version import __version__
 
 
-def summarize(compiled: Compiled, mixers: Sequence[Any]) -> dict[str, Any]:
-    """The report of a verified model, with the keys that `scanlet.emit.report` documents."""
+def summarize(
+    compiled: Compiled, mixers: Sequence[Any], changed: Verification | None = None
+) -> dict[str, Any]:
+    """The report of a verified model, with the keys that `scanlet.emit.report` documents.
+
+    `changed`: how far the verified model is from the one that was given, where deviations of
+    mixers had to be accepted.
+    """
     graph, plan = compiled.graph, compiled.plan
     assert graph is not None, "summarize needs the graph and the plan"
     assert plan is not None, "summarize needs the graph and the plan"
@@ -68,7 +75,12 @@ def summarize(compiled: Compiled, mixers: Sequence[Any]) -> dict[str, Any]:
         "plan": {"tile": plan.tile, "fusion": asdict(compiled.extents[0].fusion)},
         "layers": [_layer(layer) for layer in plan.layers],
         "mixers": [
-            {"path": mixer.path, "dialect": mixer.dialect, "deviation": mixer.deviation}
+            {
+                "path": mixer.path,
+                "dialect": mixer.dialect,
+                "deviation": mixer.deviation,
+                "accepted": mixer.accepted,
+            }
             for mixer in mixers
         ],
         "verification": {
@@ -78,6 +90,13 @@ def summarize(compiled: Compiled, mixers: Sequence[Any]) -> dict[str, Any]:
             "samples": verification.samples,
             "tolerance": verification.tolerance * verification.scale,
             "ran_on": verification.ran_on,
+            "original": changed
+            and {
+                "mean_error": changed.mean_error,
+                "max_error": changed.max_error,
+                "scale": changed.scale,
+                "label_agreement": changed.label_agreement,
+            },
         },
         "quantization": _quantization(compiled),
         "golden": {

@@ -12,6 +12,6 @@ def without_caches(model: nn.Module) -> nn.Module:
     """
     for module in model.modules():
         config = getattr(module, "config", None)
-        if getattr(config, "use_cache", None) is True:
+        if config is not None and getattr(config, "use_cache", None) is True:
             config.use_cache = False
     return model

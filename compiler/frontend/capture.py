@@ -129,7 +129,7 @@ def _capture_module(
     step("lowering to the graph")
     graph = lower(program, inputs)
     as_given = of_module(original, inputs)
-    if not recognition.any_accepted(records):
+    if not any(record.accepted for record in records):
         return Capture(graph, tuple(records), as_given, as_given.float64)
     reference = of_module(shell, inputs)
     return Capture(graph, tuple(records), reference, reference.float64, as_given)
@@ -168,7 +168,7 @@ def _capture_program(
     graph = lower(flat, inputs)
     dtypes = tuple(x.dtype for x in inputs)
     as_given = Reference(dtypes, runnable, from_exported(program).run64)
-    if not recognition.any_accepted(records):
+    if not any(record.accepted for record in records):
         return Capture(graph, tuple(records), as_given, as_given.float64)
     reference = Reference(dtypes, flat.run, flat.run64)
     return Capture(graph, tuple(records), reference, reference.float64, as_given)

@@ -36,6 +36,11 @@ class MixerRecord:
     inner_norm: bool = False
     bidirectional: bool = False
 
+    @property
+    def accepted(self) -> bool:
+        """Whether the deviation goes past what rounding explains."""
+        return self.deviation is not None and self.deviation > TOLERANCE
+
 
 def record(mixer: CanonicalMixer, deviation: float | None) -> MixerRecord:
     return MixerRecord(
@@ -50,11 +55,6 @@ def record(mixer: CanonicalMixer, deviation: float | None) -> MixerRecord:
         inner_norm=mixer.inner_norm_eps is not None,
         bidirectional=mixer.backward is not None,
     )
-
-
-def any_accepted(records: Iterable[MixerRecord]) -> bool:
-    """Whether a deviation went past what rounding explains."""
-    return any(r.deviation is not None and r.deviation > TOLERANCE for r in records)
 
 
 def find_in_module(model: nn.Module) -> dict[str, CanonicalMixer]:

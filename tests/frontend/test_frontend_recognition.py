@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import re
 
+import numpy as np
 import pytest
 import torch
 from frontend_models import Classifier, Shell, mixer
@@ -132,6 +134,38 @@ def test_a_scan_that_computes_something_else_is_refused_with_the_error(source):
         model = torch.export.export(model, (X,), strict=False)
     with pytest.raises(RecognitionError, match=r"layers\.0: .*deviates .* by [\d.]+%"):
         capture(model, X)
+
+
+@pytest.mark.parametrize("source", ["module", "program"])
+def test_an_accepted_deviation_captures_the_true_recurrence(source):
+    torch.manual_seed(0)
+    layer = ChunkedCumsum(6, d_state=3)
+    layer.load_state_dict(mixer("own").state_dict())
+    model, exact = Classifier(layer), Classifier(mixer("own"))
+    exact.load_state_dict(model.state_dict())
+    given = torch.export.export(model, (X,), strict=False) if source == "program" else model
+    with pytest.raises(RecognitionError) as caught:
+        capture(given, X)
+    measured = float(re.search(r"accept_deviation=([\d.]+)", caught.value.hint).group(1))
+    with pytest.raises(RecognitionError, match="is accepted"):
+        capture(given, X, accept_deviation=0.5 * measured)
+    captured = capture(given, X, accept_deviation=measured)
+    (record,) = captured.mixers
+    assert record.accepted
+    assert 0.5 * measured < record.deviation <= measured
+    x = np.random.default_rng(0).standard_normal((1, 11, 4)).astype(np.float32)
+    with torch.no_grad():
+        wanted, as_given = (m(torch.from_numpy(x)).numpy() for m in (exact, model))
+    assert np.abs(wanted - as_given).max() > 1e-4
+    for result in (captured.graph.evaluate([x]), captured.reference(x), captured.reference64(x)):
+        np.testing.assert_allclose(result[0], wanted, atol=1e-6)
+    np.testing.assert_allclose(captured.original(x)[0], as_given, atol=1e-6)
+
+
+def test_what_needs_no_acceptance_is_compared_with_the_original():
+    captured = capture(Classifier(mixer("own")), X, accept_deviation=0.5)
+    assert captured.original is None
+    assert not captured.mixers[0].accepted
 
 
 class Exact(ChunkedCumsum):

@@ -98,12 +98,12 @@ def _check_shapes(module: ModuleParameters, stored: Mapping[str, str]) -> None:
     d_inner, d_state = a_log.shape
     dt_rank = dt_proj.shape[1]
     because = f"d_inner {d_inner} and d_state {d_state} (from {stored['A_log']})"
-    rank = f"{because} with dt_rank {dt_rank} (from {stored['dt_proj.weight']})"
+    with_rank = f"{because} with dt_rank {dt_rank} (from {stored['dt_proj.weight']})"
     expected: dict[str, tuple[tuple[int, ...], str]] = {
         "in_proj.weight": ((2 * d_inner, in_proj.shape[1]), because),
         "conv1d.weight": ((d_inner, 1, conv.shape[2]), because),
         "dt_proj.weight": ((d_inner, dt_rank), because),
-        "x_proj.weight": ((dt_rank + 2 * d_state, d_inner), rank),
+        "x_proj.weight": ((dt_rank + 2 * d_state, d_inner), with_rank),
         "out_proj.weight": ((out_proj.shape[0], d_inner), because),
         "D": ((d_inner,), because),
         "dt_proj.bias": ((d_inner,), because),
