@@ -13,7 +13,8 @@ from torch import nn
 
 import scanlet
 
-console = Console()
+#: Wide enough for the tables, also where the output is a file.
+console = Console(width=max(Console().width, 100))
 
 
 @dataclass(frozen=True)

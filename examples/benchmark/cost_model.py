@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 import scanlet
-from examples.benchmark.run import CORES
+from examples.benchmark.networks import CORES
 from scanlet.nn import MambaMixer
 
 TILES = (1, 2, 3, 4, 6, 8)

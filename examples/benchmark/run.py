@@ -7,49 +7,17 @@ import json
 from pathlib import Path
 from typing import Any
 
-import torch
-from rich.console import Console
 from rich.table import Table
-from torch import nn
 
-import scanlet
-from scanlet.nn import MambaMixer
+from examples.benchmark.integers import integer_cost_by_core
+from examples.benchmark.networks import CORES, NETWORKS, compile_network, console
 
-CORES = ("cortex-m4", "cortex-m7", "cortex-m55", "xtensa-fpu", "rv32imc")
 LENGTHS = (10, 100, 1000)
-#: Wide enough for the tables, also where the output is a file.
-console = Console(width=max(Console().width, 110))
-
-
-class MambaClassifier(nn.Module):
-    """Linear, one Mamba (64/128/16), mean over time, Linear."""
-
-    def __init__(self, features: int, classes: int) -> None:
-        super().__init__()
-        self.linear_in = nn.Linear(features, 64)
-        self.mamba = MambaMixer(64, d_state=16)
-        self.classifier = nn.Linear(64, classes)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.classifier(self.mamba(self.linear_in(x)).mean(dim=1))
-
-
-NETWORKS = {"HAR 10x57": (57, 6, 10), "KWS 100x40": (40, 10, 100)}
-
-
-def compile_network(name: str, length: int | None = None) -> scanlet.Compiled:
-    features, classes, default = NETWORKS[name]
-    torch.manual_seed(0)
-    model = MambaClassifier(features, classes).eval()
-    example = torch.randn(1, length or default, features)
-    return scanlet.compile(
-        model, example, target="generic", name="network", calibration_data=[example], progress=False
-    )
 
 
 def cost_by_core(name: str) -> list[dict[str, Any]]:
     compiled = compile_network(name)
-    table = Table(title=f"{name}: one inference", title_justify="left")
+    table = Table(title=f"{name}: one inference in float32", title_justify="left")
     table.add_column("core", no_wrap=True)
     for column in ("T", "instructions", "loads", "stores", "code", "stack", "RAM", "naive C"):
         table.add_column(column, justify="right", no_wrap=True)
@@ -60,7 +28,7 @@ def cost_by_core(name: str) -> list[dict[str, Any]]:
         naive = f"x{cost['naive_instructions'] / cost['instructions']:.2f}"
         keys = ("instructions", "loads", "stores", "text_bytes", "stack_bytes", "ram_bytes")
         table.add_row(core, str(cost["tile"]), *(f"{cost[key]:,}" for key in keys), naive)
-        rows.append({"network": name, **cost})
+        rows.append({"network": name, "precision": "float32", **cost})
     console.print(table)
     return rows
 
@@ -126,7 +94,8 @@ def main() -> None:
     arguments = parser.parse_args()
     figures: list[dict[str, Any]] = []
     for name in NETWORKS:
-        figures += cost_by_core(name)
+        floats = cost_by_core(name)
+        figures += floats + integer_cost_by_core(name, floats)
     figures.append(smallest_memory("HAR 10x57", 16384))
     figures.append(smallest_memory("KWS 100x40", 32768))
     figures += cost_by_length("KWS 100x40")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import time
 from pathlib import Path
 
 import numpy as np
@@ -36,11 +37,18 @@ from examples.keyword_spotting.data import (
 )
 from examples.keyword_spotting.features import features
 from examples.keyword_spotting.model import create
+from examples.precisions import (
+    Bar,
+    Evaluation,
+    add_precision_option,
+    print_precisions,
+    spread,
+)
 
 FOLDER = Path(__file__).parent
 DEFAULT_DATA = CHECKOUT.parent / "shared" / "data"
-PRECISIONS = ("float32", "int8", "int16x8")
 CALIBRATION_CLIPS = 300
+BARS = {"int8": Bar(drop=0.3)}
 
 
 def main() -> None:
@@ -51,10 +59,8 @@ def main() -> None:
     )
     parser.add_argument("--data", help="folder of the recordings; default: SCANLET_DATA")
     parser.add_argument("--synthetic", action="store_true", help="run without recordings")
-    parser.add_argument("--limit", type=int, help="use every n-th test clip, about this many")
-    parser.add_argument(
-        "--precision", nargs="+", choices=PRECISIONS, default=["float32"], metavar="PRECISION"
-    )
+    parser.add_argument("--limit", type=int, help="use about this many test clips")
+    add_precision_option(parser, ("float32", "int8"))
     parser.add_argument("--target", default="esp32s3")
     parser.add_argument(
         "-o", "--output", type=Path, default=CHECKOUT / "build" / "examples" / "keyword_spotting"
@@ -70,12 +76,14 @@ def main() -> None:
     else:
         calibration = _calibration(folder)
         test = load_test(folder)
-        step = max(1, len(test.audio) // (arguments.limit or len(test.audio)))
-        x, classes = features(test.audio[::step]), test.classes[::step]
+        test = test.where(spread(len(test.audio), arguments.limit or len(test.audio)))
+        x, classes = features(test.audio), test.classes
         title = f"Speech Commands, {len(x)} test clips"
     pytorch = run_pytorch(model, (x - mean) / std)
+    evaluations = []
     for precision in arguments.precision:
         output = arguments.output / precision
+        start = time.perf_counter()
         compiled = scanlet.compile(
             model,
             target=arguments.target,
@@ -86,6 +94,7 @@ def main() -> None:
             calibration_data=[clip[np.newaxis] for clip in calibration],
             output_dir=output,
         )
+        seconds = time.perf_counter() - start
         print_compiled(compiled)
         tflm = run_tflm(compiled, x)
         if classes is None:
@@ -94,7 +103,12 @@ def main() -> None:
             comparison = Comparison(pytorch, tflm, classes)
             print_comparison(f"{title}, {precision}", comparison)
             _print_classes(comparison)
+            evaluations.append(Evaluation(comparison, compiled, seconds))
         console.print(f"Project written to {output}", soft_wrap=True)
+    if evaluations:
+        print_precisions(
+            f"{title}; calibrated on {len(calibration)} training clips", evaluations, BARS
+        )
 
 
 def load_model() -> tuple[nn.Module, np.ndarray, np.ndarray]:
@@ -115,7 +129,7 @@ def _recordings(given: str | None) -> Path | None:
 def _calibration(folder: Path) -> np.ndarray:
     """Features of training clips from all over the list, all words among them."""
     audio = load_training(folder).training.audio
-    return features(audio[:: max(1, len(audio) // CALIBRATION_CLIPS)])
+    return features(audio[spread(len(audio), CALIBRATION_CLIPS)])
 
 
 def _print_synthetic(title: str, pytorch: np.ndarray, tflm: np.ndarray) -> None:

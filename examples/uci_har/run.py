@@ -6,6 +6,7 @@ python -m examples.uci_har.run --data FOLDER
 from __future__ import annotations
 
 import argparse
+import time
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +22,18 @@ from examples.comparison import (
     run_tflm,
 )
 from examples.data_folder import CHECKOUT, data_folder
+from examples.precisions import (
+    Bar,
+    Evaluation,
+    add_precision_option,
+    print_precisions,
+    spread,
+)
 from examples.uci_har.data import CLASSES, WHERE_FROM, Windows, load
 from examples.uci_har.train import train
+
+CALIBRATION_WINDOWS = 500
+BARS = {"int8": Bar(drop=0.3)}
 
 
 def main() -> None:
@@ -30,6 +41,7 @@ def main() -> None:
     parser.add_argument("--data", help="folder of the data set; default: SCANLET_DATA")
     parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--limit", type=int, help="use every n-th window, about this many a split")
+    add_precision_option(parser, ("float32", "int8"))
     parser.add_argument("--target", default="esp32s3")
     parser.add_argument(
         "-o", "--output", type=Path, default=CHECKOUT / "build" / "examples" / "uci_har"
@@ -48,22 +60,32 @@ def main() -> None:
     torch.save(model.state_dict(), arguments.output / "weights.pt")
     np.savez(arguments.output / "normalization.npz", mean=mean, std=std)
 
-    compiled = scanlet.compile(
-        model,
-        target=arguments.target,
-        name="uci_har",
-        labels=CLASSES,
-        normalization=(mean, std),
-        output_dir=arguments.output / "project",
+    pytorch = run_pytorch(model, (test.x - mean) / std)
+    calibration = training.x[spread(len(training.x), CALIBRATION_WINDOWS)]
+    evaluations = []
+    for precision in arguments.precision:
+        start = time.perf_counter()
+        compiled = scanlet.compile(
+            model,
+            target=arguments.target,
+            precision=precision,
+            name="uci_har",
+            labels=CLASSES,
+            normalization=(mean, std),  # the compiled model takes the sensors' values
+            calibration_data=[window[np.newaxis] for window in calibration],
+            output_dir=arguments.output / "project" / precision,
+        )
+        seconds = time.perf_counter() - start
+        comparison = Comparison(pytorch, run_tflm(compiled, test.x), test.y)
+        print_compiled(compiled)
+        print_comparison(f"UCI HAR, {len(test.x)} test windows, {precision}", comparison)
+        evaluations.append(Evaluation(comparison, compiled, seconds))
+    print_precisions(
+        f"Calibrated on {len(calibration)} training windows, against PyTorch in float32",
+        evaluations,
+        BARS,
     )
-    comparison = Comparison(
-        pytorch=run_pytorch(model, (test.x - mean) / std),
-        tflm=run_tflm(compiled, test.x),
-        classes=test.y,
-    )
-    print_compiled(compiled)
-    print_comparison(f"UCI HAR, {len(test.x)} test windows", comparison)
-    console.print(f"Weights and project written to {arguments.output}", soft_wrap=True)
+    console.print(f"Weights and projects written to {arguments.output}", soft_wrap=True)
     console.print("UCI HAR forbids commercial use; so do weights that were trained on it.")
 
 

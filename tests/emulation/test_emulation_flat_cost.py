@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from examples.benchmark.run import compile_network
+from examples.benchmark.networks import compile_network
 
 
 def test_a_step_costs_about_the_same_in_a_short_and_in_a_longer_sequence(core: str) -> None:

@@ -45,6 +45,12 @@ def test_the_demo_says_what_it_made_and_where(
     assert table_row(output, "flatbuffer") == [f"{tflite.stat().st_size:,} bytes"]
 
 
+def test_the_demo_ends_with_the_same_network_in_int8(output: str) -> None:
+    (line,) = [line for line in output.splitlines() if "in int8" in line]
+    assert "calibrated on the 40 training recordings" in line
+    assert "accuracy 100.00 %, same label as PyTorch 100.00 %" in line
+
+
 def test_the_written_project_takes_raw_sensor_values(output: str, project: Path) -> None:
     assert output  # the demo has written the project
     recordings, classes = data.load("TEST")

@@ -179,17 +179,23 @@ def test_without_recordings_synthetic_audio_is_compiled_and_compared(
 ) -> None:
     output = run_example("keyword_spotting", "--synthetic", "-o", str(tmp_path))
     assert "6 seconds of synthetic audio" in output
-    assert "same label in TFLM and PyTorch 100.00 %" in output
-    (largest,) = re.findall(r"largest (\S+)", output)
-    assert float(largest) < 1e-3
+    assert (
+        "6 seconds of synthetic audio, float32: same label in TFLM and PyTorch 100.00 %" in output
+    )
+    largest, in_integers = map(float, re.findall(r"largest (\S+)", output))
+    assert largest < 1e-3
+    assert largest < in_integers < 1
     assert "says nothing about accuracy" in output
     assert "accuracy │" not in output
-    project = tmp_path / "float32"
+    project, small = tmp_path / "float32", tmp_path / "int8"
     assert f"Project written to {project}" in output
+    assert f"Project written to {small}" in output
     x = features.features(data.synthetic_audio())
     model, mean, std = run.load_model()
     expected = run_pytorch(model, (x - mean) / std)
     np.testing.assert_allclose(scanlet.open(project).run(x), expected, atol=1e-3)
+    assert scanlet.open(small).precision == "int8"
+    np.testing.assert_allclose(scanlet.open(small).run(x), expected, atol=in_integers + 1e-3)
 
 
 def test_digital_silence_is_recognised_as_silence() -> None:
@@ -212,6 +218,8 @@ def test_real_clips_are_recognised_and_every_label_agrees(
     assert table_row(output, "same label as PyTorch")[1].startswith("100.00 %")
     for word in data.WORDS:
         assert float(table_row(output, word)[1].split()[0]) > 70
+    assert "calibrated on 300 training clips" in output
+    assert float(table_row(output, "int8")[2].split()[0]) >= 98.5
 
 
 def test_no_training_speaker_is_in_the_test_set(shared_data: Path) -> None:

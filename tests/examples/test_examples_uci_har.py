@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import scanlet
 from examples.data_folder import data_folder
 from examples.uci_har import data
 
@@ -59,6 +60,54 @@ def test_the_compact_recording_is_read_as_the_official_windows_are(shared_data: 
     assert np.abs(training.x[:, :, :6].mean((0, 1))).max() < 0.02
 
 
+@pytest.fixture
+def made_up(tmp_path: Path) -> Path:
+    """The compact layout: three people to train with, one to test with, six tones as activities."""
+    rng = np.random.default_rng(0)
+    seconds = np.arange(600) / 50
+    recordings, starts, activities, people = [], [], [], []
+    for person in (5, 6, 7, 8):  # 5 is one of those that training validates with
+        for activity in range(6):
+            begin = 600 * len(recordings)
+            tone = np.sin(2 * np.pi * (activity + 1) * seconds)[:, None]
+            noise = rng.standard_normal((600, 6))
+            gravity = 720 * np.eye(6)[activity % 3]
+            recordings.append(np.round(gravity + 200 * tone + 20 * noise).astype(np.int16))
+            starts += range(begin, begin + 600 - data.STEPS, data.STEPS // 2)
+            activities += [activity + 1] * (len(starts) - len(activities))
+            people += [person] * (len(starts) - len(people))
+    np.savez(
+        tmp_path / "uci_har_raw_int16.npz",
+        q=np.concatenate(recordings),
+        rec_offset=600 * np.arange(len(recordings) + 1),
+        win_start=np.array(starts),
+        y=np.array(activities),
+        subject=np.array(people),
+        is_train=np.array(people) != 8,
+    )
+    return tmp_path
+
+
+def test_the_example_prints_a_row_a_precision_with_its_bars(
+    made_up: Path,
+    run_example: Callable[..., str],
+    table_row: Callable[[str, str], list[str]],
+) -> None:
+    folders = ("--data", str(made_up), "-o", str(made_up / "out"))
+    output = run_example("uci_har", *folders, "--epochs", "3")
+    assert "Calibrated on 144 training windows" in output
+    assert table_row(output, "float32")[1:3] == ["+0.00", "100.00 %"]
+    accuracy, drop, agreement, size, _ = table_row(output, "int8")
+    assert float(agreement.split()[0]) >= 95
+    stored = made_up / "out" / "project" / "int8" / "model" / "model.tflite"
+    assert size == f"{stored.stat().st_size:,} bytes"
+    verdict = "met" if float(drop) <= 0.3 else "NOT MET"
+    assert table_row(output, "bar")[1] == f"<= 0.3: {verdict}"
+    test = data.load(made_up)[1]
+    scores = scanlet.open(made_up / "out" / "project" / "int8").run(test.x)
+    assert f"{100 * (scores.argmax(1) == test.y).mean():.2f} %" == accuracy
+
+
 def test_a_briefly_trained_model_is_as_accurate_compiled(
     shared_data: Path,
     tmp_path: Path,
@@ -72,4 +121,5 @@ def test_a_briefly_trained_model_is_as_accurate_compiled(
     assert float(pytorch.split()[0]) > 50, "it learned nothing: chance is 17 %"
     assert table_row(output, "same label as PyTorch")[1].startswith("100.00 %")
     assert (tmp_path / "weights.pt").is_file()
-    assert (tmp_path / "project" / "model" / "model.tflite").is_file()
+    assert (tmp_path / "project" / "float32" / "model" / "model.tflite").is_file()
+    assert float(table_row(output, "int8")[2].split()[0]) >= 98
