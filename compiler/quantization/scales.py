@@ -33,6 +33,9 @@ from scanlet.quantization.parameters import FIXED_OUTPUTS, for_range, span
 Range = tuple[float, float]
 
 SAME_SCALE = (Reshape, Transpose, StridedSlice, Concatenate, Pad, Pool1d)
+#: How far beyond the calibrated range an activation reaches. One of 15 bits is cheap, and scores
+#: larger than calibration has seen do not all end at the same limit, where labels are lost.
+HEADROOM = {"int8": 1.0, "int16": 2.0}
 #: Rounds in which lower bounds of scales spread; they only grow, and hardly ever apply.
 ROUNDS = 4
 #: Largest factor by which a kernel may multiply a sum, or a single value.
@@ -109,7 +112,8 @@ class Scales:
         root = self._root(tensor)
         if root in self._fixed:
             return self._fixed[root]
-        return for_range(*self._ranges[root], self.dtype, least_scale=self._least.get(root, 0.0))
+        low, high = (HEADROOM[self.dtype] * bound for bound in self._ranges[root])
+        return for_range(low, high, self.dtype, least_scale=self._least.get(root, 0.0))
 
     def required(self, node: Node, tensor: Tensor) -> Quantization:
         """What the kernel of `node` wants to read an input in."""

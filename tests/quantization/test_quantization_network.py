@@ -13,6 +13,8 @@ from network_graphs import (
     kinds,
     node_of,
     quantize,
+    run_stored,
+    samples,
     signal_to_noise,
 )
 
@@ -173,6 +175,19 @@ def test_token_inputs_stay_int32_and_embeddings_are_int8_tables(precision):
     assert (table.dtype, node_of(made.graph, Gather).output.dtype) == ("int8", "int8")
     assert kinds(made.graph).count("Quantize") == (precision == "int16x8")
     assert signal_to_noise(graph, made.graph) > 24
+
+
+def test_int16_activations_reach_beyond_what_calibration_saw():
+    """Scores that saturate are equal, and their order is lost."""
+    net = Net(1, 6)
+    graph = net.done(net(Linear(), net.x, net.weight(3, 6), name="y"))
+    made = quantize(graph, "int16x8").graph
+    seen = max(samples(graph), key=lambda sample: np.abs(graph.evaluate(sample)[0]).max())
+    larger = (np.float32(1.9) * seen[0],)
+    (exact,), (got,) = graph.evaluate(larger), run_stored(made, larger)
+    np.testing.assert_allclose(got, exact, atol=0.02 * np.abs(exact).max())
+    _, highest = span(made.outputs[0].quantization, "int16")
+    assert highest <= 2.01 * np.abs(graph.evaluate(seen)[0]).max(), "not more than a bit"
 
 
 # -- numbers -----------------------------------------------------------------------------------
