@@ -30,7 +30,7 @@ from scanlet.targets import Target, find
 
 PRECISIONS = ("float32", "int8", "int16x8")
 MODES = ("sequence", "stream")
-STATES = ("int16",)
+STATES = ("int16", "float32")
 VERIFICATION_SAMPLES = 8
 GOLDEN_SAMPLES = 3
 
@@ -68,7 +68,8 @@ def compile(
         mode: "sequence": each run starts from zero state; "stream": one run a chunk, the state
             is carried until `reset`.
         state: how an integer mixer holds its recurrent state: "int16", with a scale for each
-            channel and state.
+            channel and state, or "float32", with the recurrence in float; the target's choice
+            when absent.
         float_modules: paths of modules that stay in float at an integer precision.
         memory_limit: bytes of RAM, everything counted (the tensor arena as the project reserves
             it, and stack); fusion extent and time tile are chosen to fit.
@@ -124,7 +125,7 @@ def compile(
                 extents[0].graph,
                 samples,
                 precision=precision,
-                state=state or "int16",
+                state=state or chosen.state,
                 float_modules=float_modules,
                 progress=step,
             )

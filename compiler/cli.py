@@ -68,7 +68,7 @@ def compile_command(
     mode: Annotated[str, typer.Option(help="sequence, or stream (state is carried).")] = "sequence",
     state: Annotated[
         str | None,
-        typer.Option(help="int16: how an integer mixer holds its recurrent state."),
+        typer.Option(help="int16 or float32: how an integer mixer holds its recurrent state."),
     ] = None,
     float_module: Annotated[
         list[str] | None,

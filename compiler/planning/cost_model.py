@@ -15,7 +15,7 @@ so `product` falls with T until the sums no longer fit the registers.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from scanlet.graph import Graph, Node
 from scanlet.graph.operators import IntegerSSM, LayerOperator, Reshape, Unary
@@ -116,6 +116,8 @@ def estimate(graph: Graph, plan: Plan) -> float:
     for node in graph.nodes:
         if isinstance(node.op, LayerOperator):
             costs = integers if isinstance(node.op, IntegerSSM) else floats
+            if isinstance(node.op, IntegerSSM) and node.op.state == "float32":
+                costs = replace(integers, state=floats.state)
             total += _mixer(node, next(layers), costs)
         else:
             total += _outside(node, integers if node.output.dtype in INTEGERS else floats)

@@ -7,15 +7,11 @@ a matrix are padded to whole blocks. A is stored times log2(e): the decay is the
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from scanlet.graph.operators import SelectiveSSM
 from scanlet.planning.layer import LANES, LayerPlan, pad
-
-#: How far the exponent of a decay goes without a clamp; 2^-126 is the smallest normal float.
-MOST_OCTAVES = 125.0
+from scanlet.planning.scan_packing import octaves, skips
 
 MATRICES = frozenset({"input_weight", "x_proj_weight", "dt_proj_weight", "out_proj_weight"})
 PADDED_VECTORS = frozenset({"input_bias", "dt_proj_bias", "out_proj_bias"})
@@ -80,9 +76,9 @@ def _pack(name: str, weights: dict[str, np.ndarray], layer: LayerPlan) -> np.nda
         x, z = np.split(data, [_mixer(layer).d_inner])
         return np.concatenate([_padded(x), _padded(z)])
     if name == "A":
-        return np.asarray(data, np.float64) * math.log2(math.e)
+        return octaves(data)
     if name == "D":
-        return np.stack([data, _largest_delta(weights["A"])], axis=1)
+        return skips(weights["A"], data)
     return data
 
 
@@ -91,12 +87,6 @@ def _x_proj_order(layer: LayerPlan) -> list[int]:
     dt, states = _mixer(layer).dt_rank, _mixer(layer).d_state
     by_turns = [dt + half * states + n for n in range(states) for half in (0, 1)]
     return [*range(dt), *by_turns]
-
-
-def _largest_delta(rates: np.ndarray) -> np.ndarray:
-    """For each channel, the step up to which no 2^(delta * A') leaves the range of a float."""
-    steepest = np.abs(np.asarray(rates, np.float64)).max(axis=1) * math.log2(math.e)
-    return np.minimum(MOST_OCTAVES / np.maximum(steepest, 1e-30), 1e30)
 
 
 def _padded(data: np.ndarray) -> np.ndarray:

@@ -1,4 +1,7 @@
-"""The plan of one integer SELECTIVE_SSM: buffers of int16 in the layout of the kernel set."""
+"""The plan of one integer SELECTIVE_SSM: buffers of int16 in the layout of the kernel set.
+
+With a float32 state, that and B and C are floats.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from scanlet.graph import Node
 from scanlet.graph.operators import IntegerSSM
 from scanlet.planning.integer_layout import IntegerLayout
 from scanlet.planning.layer import (
+    FLOAT,
     INPUT_LINEAR,
     LOAD,
     MAX_D_CONV,
@@ -101,11 +105,13 @@ def _scratch(
         vectors("n", d_model, NORM, SCAN, "normalized", "d_model")
     vectors("u", op.d_inner, X_PROJECTIONS, OUT, "conv and SiLU, then y, then g", "d_inner")
     vectors("dt", op.dt_rank, X_PROJECTIONS, SCAN, "dt", "dt_rank")
-    order = "all of B, then C" if layout.separate else "B and C by turns"
-    want(
-        "bc", 2 * layout.states(op.d_state) * tile * SHORT, X_PROJECTIONS, SCAN,
-        f"{order} (T, 2 d_state)",
-    )  # fmt: skip
+    if op.state == "float32":
+        nbytes = 2 * op.d_state * tile * FLOAT
+        want("bc", nbytes, X_PROJECTIONS, SCAN, "B and C by turns (2 d_state, T), float")
+    else:
+        order = "all of B, then C" if layout.separate else "B and C by turns"
+        nbytes = 2 * layout.states(op.d_state) * tile * SHORT
+        want("bc", nbytes, X_PROJECTIONS, SCAN, f"{order} (T, 2 d_state)")
     if op.pooling == "mean":
         want("pool", op.d_inner * WORD, LOAD, OUT, "sums of g (d_inner), int32")
         if op.residual:
@@ -114,17 +120,19 @@ def _scratch(
 
 
 def _state(op: IntegerSSM, layout: IntegerLayout) -> tuple[Buffer, ...]:
-    h = Buffer("h", 0, op.d_inner * op.d_state * SHORT, "recurrent state (d_inner, d_state)")
-    buffers = [h]
+    floats = op.state == "float32"
+    nbytes = op.d_inner * op.d_state * (FLOAT if floats else SHORT)
+    comment = "recurrent state (d_inner, d_state)" + (", float" if floats else "")
+    buffers = [Buffer("h", 0, nbytes, comment)]
     if op.d_conv > 1:
         shape = (
             "(d_conv - 1, d_inner)"
             if layout.history_strides(1, 1)[0] == 1
             else "(d_inner, d_conv - 1)"
         )
-        nbytes = layout.depth(op.d_inner) * (op.d_conv - 1) * SHORT
-        buffers.append(Buffer("history", align(h.nbytes), nbytes, f"conv history {shape}"))
-    if op.mode == "stream":
+        kept = layout.depth(op.d_inner) * (op.d_conv - 1) * SHORT
+        buffers.append(Buffer("history", align(nbytes), kept, f"conv history {shape}"))
+    if op.mode == "stream" and not floats:
         offset = align(buffers[-1].offset + buffers[-1].nbytes)
         comment = "steps since the start, modulo 256, int32"
         buffers.append(Buffer("past", offset, WORD, comment))

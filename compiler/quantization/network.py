@@ -39,7 +39,7 @@ def quantize_graph(
     *,
     precision: str,
     float_modules: Sequence[str] = (),
-    state: str | None = None,  # noqa: ARG001
+    state: str = "int16",
 ) -> QuantizedGraph:
     """Quantize a legal graph, TFLite's conventions throughout.
 
@@ -48,7 +48,7 @@ def quantize_graph(
         calibration: of that graph.
         precision: "int8", or "int16x8" (int8 weights, int16 activations).
         float_modules: paths of modules that stay in float, with all that is inside them.
-        state: how mixers hold the recurrent state; their integers are the same for all choices.
+        state: how integer mixers hold the recurrent state, "int16" or "float32".
 
     Float inputs and outputs become integer tensors of the same names, token inputs stay int32.
     Raises InputError for an unknown precision or module, UnsupportedModelError where a mixer is
@@ -61,7 +61,7 @@ def quantize_graph(
     dtype = ACTIVATION[precision]
     floats = float_nodes(graph, dtype, float_modules)
     scales = Scales(graph, floats, dtype, lambda tensor: calibration.range(tensor.name))
-    made = Rebuild(graph, calibration, floats, scales, dtype).run()
+    made = Rebuild(graph, calibration, floats, scales, dtype, state).run()
     return QuantizedGraph(made, islands(graph, floats), _warnings(graph, floats))
 
 

@@ -40,12 +40,13 @@ class Rebuild:
         floats: dict[int, str],
         scales: Scales,
         dtype: str,
+        state: str = "int16",
     ) -> None:
         self.old = graph
         self.calibration = calibration
         self.floats = floats
         self.scales = scales
-        self.dtype = dtype
+        self.dtype, self.state = dtype, state
         self.new = Graph([], [], [], graph.name)
         self.names = {tensor.name for tensor in graph.tensors()}
         self._free = {tensor.name for tensor in graph.tensors() if tensor.is_constant}
@@ -126,6 +127,7 @@ class Rebuild:
             statistics,
             Boundary(self.dtype, given.scales[0], given.zero_points[0]),
             Boundary(self.dtype, wanted.scales[0], wanted.zero_points[0]),
+            self.state,
         )
         constants = [
             self.constant(f"{node.output.name}.{name}", data) for name, data in weights.items()

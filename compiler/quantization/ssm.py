@@ -2,7 +2,8 @@
 
 A stored integer q stands for q * scale. Scales inside the operator are chosen per channel wherever
 a product can absorb them, and two cancel: with b the scales of B's rows, the state has the scale
-sigma[e] * b[n] and C's rows kappa / b[n], so that the sum over n needs one factor a channel.
+sigma[e] * b[n] and C's rows kappa / b[n], so that the sum over n needs one factor a channel. A
+state in float32 needs none of that: each row of B and C has the scale of its own range.
 """
 
 from __future__ import annotations
@@ -59,12 +60,12 @@ class Rows:
 
 
 def integer_mixer(
-    node: Node, statistics: MixerStatistics, x: Boundary, y: Boundary
+    node: Node, statistics: MixerStatistics, x: Boundary, y: Boundary, state: str = "int16"
 ) -> tuple[IntegerSSM, dict[str, np.ndarray]]:
     """The integer operator for a float SELECTIVE_SSM node, and its weights by name.
 
-    `x` and `y` are the input's and the output's quantization. Raises UnsupportedModelError where
-    a shape is beyond what the integers hold.
+    `x` and `y` are the input's and the output's quantization, `state` is "int16" or "float32".
+    Raises UnsupportedModelError where a shape is beyond what the integers hold.
     """
     op = node.op
     assert isinstance(op, SelectiveSSM)
@@ -129,11 +130,12 @@ def integer_mixer(
     bias = np.zeros(len(weight))
     reach = np.maximum(reach, _row_units(weight, bias, 32768) / LARGEST_FACTOR)
     dt_scale, b_scale = reach[:rank], reach[rank : rank + states]
-    c_limit = (1 << 16 - (states - 1).bit_length()) - 1 if states > 1 else INT16
-    kappa = float((reach[rank + states :] * INT16 / c_limit * b_scale).max())
-    scales = np.concatenate([dt_scale, b_scale, kappa / b_scale])
+    if state == "int16":
+        c_limit = (1 << 16 - (states - 1).bit_length()) - 1 if states > 1 else INT16
+        kappa = float((reach[rank + states :] * INT16 / c_limit * b_scale).max())
+        reach = np.concatenate([dt_scale, b_scale, kappa / b_scale])
     moments = _scaled(statistics.moments["x_proj_weight"], u_scale)
-    keep("x_proj", _rows(weight, bias, 32768, scales, moments))
+    keep("x_proj", _rows(weight, bias, 32768, reach, moments))
 
     argument = np.array([statistics.delta_argument])
     delta_fraction = int(np.clip(_fractions(argument), 9, 15)[0])
@@ -143,17 +145,14 @@ def integer_mixer(
     delta_scale = np.maximum(_per_value(statistics.delta), 2.0**-24 / LARGEST_FACTOR)
     channel["delta_factor"] = _factor(2.0**-24 / delta_scale)
 
-    # The state, du and the output sum share sigma.
-    sigma = (statistics.h * MARGIN / b_scale).max(axis=1) / INT16
-    sigma = np.maximum(sigma, 2**15 * _per_value(statistics.du))
-    sigma = np.maximum(sigma, 2**15 * delta_scale * u_scale / LARGEST_FACTOR)
-    channel["du_factor"] = _factor(delta_scale * u_scale / (sigma / 2**15))
-    made["rates"], channel["rate_shift"] = _rates(-w["A"] * delta_scale[:, np.newaxis])
-
-    y_scale = np.maximum(_per_value(statistics.y), sigma * kappa / LARGEST_FACTOR)
-    y_scale = np.maximum(y_scale, np.abs(w["D"]) * u_scale / 2**14)
-    channel["y_factor"] = _factor(sigma * kappa / y_scale)
-    channel["D_factor"] = np.round(w["D"] * u_scale / y_scale * 2**16)
+    if state == "int16":
+        y_scale = _integer_state(w, statistics, delta_scale, u_scale, b_scale, kappa, made, channel)
+    else:
+        y_scale = _per_value(statistics.y)
+        made |= {"A": w["A"], "D": w["D"], "bc_scales": reach[rank:]}
+        made["reals"] = np.stack([delta_scale, u_scale, 1 / y_scale], axis=1)
+        unused = ("du_factor", "rate_shift", "D_factor", "y_factor")
+        channel |= dict.fromkeys(unused, np.zeros(inner))
     gated = y_scale * 2.0**-gate_fraction
     g_scale = np.maximum(_per_value(statistics.g), gated / LARGEST_FACTOR)
     if op.pooling:
@@ -191,6 +190,7 @@ def integer_mixer(
         residual=op.residual,
         pooling=op.pooling,
         mode=op.mode,
+        state=state,
         **constants,
     )
     return integer, {name: made[name].astype(_TYPES.get(name, np.int32)) for name in order}
@@ -204,7 +204,33 @@ _TYPES = {
     "conv_weight": np.int16,
     "dt_proj_weight": np.int16,
     "rates": np.int16,
+    **dict.fromkeys(("A", "D", "reals", "bc_scales"), np.float32),
 }
+
+
+def _integer_state(
+    w: dict[str, np.ndarray],
+    statistics: MixerStatistics,
+    delta_scale: np.ndarray,
+    u_scale: np.ndarray,
+    b_scale: np.ndarray,
+    kappa: float,
+    made: dict[str, np.ndarray],
+    channel: dict[str, np.ndarray],
+) -> np.ndarray:
+    """The rates, and the channels' constants of the recurrence; returns the scales of y."""
+    # The state, du and the output sum share sigma.
+    sigma = (statistics.h * MARGIN / b_scale).max(axis=1) / INT16
+    sigma = np.maximum(sigma, 2**15 * _per_value(statistics.du))
+    sigma = np.maximum(sigma, 2**15 * delta_scale * u_scale / LARGEST_FACTOR)
+    channel["du_factor"] = _factor(delta_scale * u_scale / (sigma / 2**15))
+    made["rates"], channel["rate_shift"] = _rates(-w["A"] * delta_scale[:, np.newaxis])
+
+    y_scale = np.maximum(_per_value(statistics.y), sigma * kappa / LARGEST_FACTOR)
+    y_scale = np.maximum(y_scale, np.abs(w["D"]) * u_scale / 2**14)
+    channel["y_factor"] = _factor(sigma * kappa / y_scale)
+    channel["D_factor"] = np.round(w["D"] * u_scale / y_scale * 2**16)
+    return y_scale
 
 
 def _bias(w: dict[str, np.ndarray], name: str) -> np.ndarray:

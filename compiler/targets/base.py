@@ -9,6 +9,8 @@ from dataclasses import dataclass
 class Target:
     """A board or a bare core. Memory sizes in bytes; they bound what a plan may use.
 
+    `state` is how integer mixers hold their recurrent state here, "int16" or "float32", unless the
+    caller says: what costs fewer instructions, and of what costs about the same the smaller.
     `core` names the emulated core that stands for this target in `run` and `measure`.
     `project` is the kind of project written: "esp-idf", or "library" (C sources only).
     """
@@ -20,6 +22,7 @@ class Target:
     ram_bytes: int
     flash_bytes: int
     has_fpu: bool
+    state: str = "int16"
     core: str | None = None
     project: str = "library"
     idf_target: str | None = None

@@ -38,7 +38,7 @@ def compiled(data, tmp_path_factory) -> tuple[Path, str]:
     """The project's directory, and what compiling printed."""
     project = tmp_path_factory.mktemp("cli") / "net"
     done = scanlet(
-        *(*MODEL, "--precision", "int8", "--calibration", data, "--state", "int16"),
+        *(*MODEL, "--precision", "int8", "--calibration", data, "--state", "float32"),
         *("--labels", "no,yes", "--name", "net", "-o", project),
     )
     return project, done.stdout
@@ -49,7 +49,7 @@ def test_compiling_prints_noise_by_tensor_and_agreement(compiled):
     report = json.loads((compiled[0] / "report.json").read_text())
     agreement = report["verification"]["label_agreement"]
     assert f"{agreement:.2%}" in next(s for s in shown.splitlines() if "same label" in s)
-    assert "int8, recurrent state int16" in shown
+    assert "int8, recurrent state float32" in shown
     assert "Signal to quantization noise, worst first" in shown
     table = shown.split("worst first")[1]
     rows = report["quantization"]["sensitivity"]

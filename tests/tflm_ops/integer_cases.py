@@ -270,12 +270,13 @@ def run_case(
         program, b"".join([head.tobytes(), case.x.tobytes(), *packed_bytes(plan, case)])
     )
     dtype, op = np.dtype(case.op.activation), case.op
-    outputs, h = [], np.zeros(0, np.int16)
+    kind = np.dtype(op.state)
+    outputs, h = [], np.zeros(0, kind)
     for length in filter(None, lengths):
         count = plan.d_out * (1 if op.pooling else length)
         outputs.append(np.frombuffer(output, dtype, count).reshape(-1, plan.d_out))
         output = output[count * dtype.itemsize :]
-        h = np.frombuffer(output, np.int16, op.d_inner * op.d_state)
+        h = np.frombuffer(output, kind, op.d_inner * op.d_state)
         output = output[plan.state_bytes :]
     assert not output
     return np.concatenate(outputs), h.reshape(op.d_inner, op.d_state)

@@ -10,6 +10,7 @@ import pytest
 from operator_harness import CHECKED, compile_files, run_program
 
 from scanlet.graph.operators import fixed_point
+from scanlet.graph.operators.float_recurrence import power_of_two
 from scanlet.graph.operators.integer_ssm import mean
 from scanlet.resources import resource_dir
 
@@ -141,3 +142,29 @@ def test_roots_equal_the_definition() -> None:
     np.testing.assert_array_equal(run(f"scanlet_int_sqrt({square})", value), value)
     less = run(f"scanlet_int_sqrt({square} - 1)", value[1:])
     np.testing.assert_array_equal(less, value[1:] - 1)
+
+
+def test_reals_are_rounded_to_even_and_saturated() -> None:
+    rng = np.random.default_rng(0)
+    halves = np.arange(-70000, 70000) / 2
+    exponents = 2.0 ** np.arange(-149, 128)
+    ends = [0.0, -0.0, np.inf, 2.0**22, 2.0**23, 2.0**24, 12582911, 12582912, 12582913]
+    value = np.concatenate([halves, exponents, ends, rng.uniform(-33000, 33000, 20000)])
+    value = np.concatenate([value, -value]).astype(np.float32)
+    got = run("scanlet_real_nearest(scanlet_from_bits((uint32_t)x[0]))", value.view(np.int32))
+    np.testing.assert_array_equal(got, np.clip(np.rint(value), -32768, 32767))
+
+
+def test_powers_of_two_equal_the_definition() -> None:
+    """All entries of the table in every octave, between them, and beyond what is possible."""
+    rng = np.random.default_rng(0)
+    entries = np.arange(-127 * 1024, 1024) / 1024
+    between = entries + rng.uniform(-0.5, 0.5, len(entries)) / 1024
+    halves = (np.arange(-4096, 4096) + 0.5) / 1024
+    ends = [-0.0, -1e-30, 1e-30, -126.0, -127.0, -1e30, -np.inf, 127.0, 200.0, np.inf]
+    x = np.concatenate([entries, between, halves, ends]).astype(np.float32)
+    expression = "(int32_t)scanlet_bits(scanlet_exp2(scanlet_from_bits((uint32_t)x[0])))"
+    got = run(expression, x.view(np.int32)).astype(np.int32).view(np.float32)
+    np.testing.assert_array_equal(got, power_of_two(x))
+    true = np.exp2(np.clip(x.astype(np.float64), -126, 127))
+    np.testing.assert_allclose(got, true, rtol=2e-7)

@@ -16,18 +16,20 @@ SCANLET_INLINE int32_t scanlet_mve_scan_steps(float* restrict h, const float* re
                                               const float* restrict bc, const float* const delta,
                                               float* const u, const float* const d, const int32_t N,
                                               const int32_t steps) {
-  const float32x4x4_t step = vld4q_f32(delta);  // val[t]: one lane a channel
+  // By step, a channel in each lane. Single vectors: structs of four cost copies and stack.
+  const uint32x4_t rows = vidupq_n_u32(0, 4);
   const float32x4x2_t skip = vld2q_f32(d);
+  float32x4_t step[4], input[4], sum[4];
   SCANLET_UNROLL(4)
   for (int32_t t = 0; t < steps; ++t) {
-    if (vcmpgtq_f32(step.val[t], skip.val[1])) return 0;
+    step[t] = vldrwq_gather_shifted_offset_f32(delta + t, rows);
+    if (vcmpgtq_f32(step[t], skip.val[1])) return 0;
   }
-  const float32x4x4_t x = vld4q_f32(u);
-  float32x4x4_t input = x, sum = x;  // of which the first `steps` count
   SCANLET_UNROLL(4)
   for (int32_t t = 0; t < steps; ++t) {
-    input.val[t] = vfmaq_f32(vdupq_n_f32(SCANLET_LIFT), step.val[t], x.val[t]);
-    sum.val[t] = vmulq_f32(skip.val[0], x.val[t]);
+    const float32x4_t x = vldrwq_gather_shifted_offset_f32(u + t, rows);
+    input[t] = vfmaq_f32(vdupq_n_f32(SCANLET_LIFT), step[t], x);
+    sum[t] = vmulq_f32(skip.val[0], x);
   }
   const uint32x4_t lanes = vmulq_n_u32(vidupq_n_u32(0, 1), (uint32_t)N);
   for (int32_t n = 0; n < N; ++n) {
@@ -35,14 +37,15 @@ SCANLET_INLINE int32_t scanlet_mve_scan_steps(float* restrict h, const float* re
     float32x4_t state = vldrwq_gather_shifted_offset_f32(h + n, lanes);
     SCANLET_UNROLL(4)
     for (int32_t t = 0; t < steps; ++t) {
-      const float32x4_t decay = scanlet_mve_exp2_within(vmulq_f32(rate, step.val[t]));
-      state = vfmaq_f32(vmulq_n_f32(input.val[t], bc[t]), decay, state);
-      sum.val[t] = vfmaq_n_f32(sum.val[t], state, bc[4 + t]);
+      const float32x4_t decay = scanlet_mve_exp2_within(vmulq_f32(rate, step[t]));
+      state = vfmaq_f32(vmulq_n_f32(input[t], bc[t]), decay, state);
+      sum[t] = vfmaq_n_f32(sum[t], state, bc[4 + t]);
     }
     vstrwq_scatter_shifted_offset_f32(h + n, lanes, state);
     bc += 8;
   }
-  vst4q_f32(u, sum);
+  SCANLET_UNROLL(4)
+  for (int32_t t = 0; t < steps; ++t) vstrwq_scatter_shifted_offset_f32(u + t, rows, sum[t]);
   return 1;
 }
 

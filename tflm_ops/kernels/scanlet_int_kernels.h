@@ -17,5 +17,7 @@
 #include "int_softplus.h"
 #include "int_tables.h"
 #include "int_tile_io.h"
+#include "real_rows.h"
+#include "real_scan.h"
 
 #endif  // SCANLET_INT_KERNELS_H_

@@ -3,7 +3,8 @@
 The stages are those of `SelectiveSSM`. Inside, activations are int16 (symmetric), products are
 int8 weights times int16 activations into int32, and the state is int16 with one scale for each
 channel and state: that of B's row cancels against C's, see `scanlet.quantization.ssm`. The only
-rescaling step is `fixed_point.scale`. Overflow is excluded by how weights are scaled:
+rescaling step is `fixed_point.scale`. With `state` "float32" the recurrence alone, from delta, u, B
+and C to y, is in float32: `float_recurrence`. Overflow is excluded by how weights are scaled:
 
     products             sum |w| * 2^15 + |bias| < 2^31, for each row
     convolution, dt_proj the same with int16 weights
@@ -33,6 +34,7 @@ from scanlet.graph.operators.fixed_point import (
     silu,
     softplus,
 )
+from scanlet.graph.operators.float_recurrence import float_recurrence
 from scanlet.graph.operators.mixer import (
     MIXER_OPTIONS,
     MIXER_SIZES,
@@ -55,6 +57,10 @@ INTEGER_WEIGHT_ORDER = (
     "channels",  # int32 (d_inner, len(CHANNEL_FIELDS))
     "out_proj_weight",  # int8 (d_out, d_inner)
     "out_proj_rows",  # int32 (d_out, 2)
+    "A",  # float32 (d_inner, d_state), as in SelectiveSSM
+    "D",  # float32 (d_inner,)
+    "reals",  # float32 (d_inner, 3): the scales of delta and u, one over that of y
+    "bc_scales",  # float32 (2 d_state,): of the rows of B, then of C
 )
 
 #: What each channel carries, in this order, in the weight `channels`.
@@ -75,6 +81,11 @@ CHANNEL_FIELDS = (
 )
 
 OPTIONAL = frozenset({"input_weight", "input_rows"})
+#: The weights of the recurrence, by how it holds the state.
+STATE_WEIGHTS = {
+    "int16": frozenset({"rates"}),
+    "float32": frozenset({"A", "D", "reals", "bc_scales"}),
+}
 
 
 @dataclass(frozen=True)
@@ -85,6 +96,11 @@ class IntegerSSM(LayerOperator):
     normalized activations; `norm_eps` is eps in units of the squared residual stream (times
     d_model^2 for a layer norm); `residual_factor` brings the residual stream, times 2^16, to
     sixteenths of the output's steps, and the factors of out_proj do the same if there is one.
+
+    `state` is "int16", or "float32": in the recurrence B and C are then their integers times
+    `bc_scales`, C without its limit, y is rounded to nearest, and the constants of `channels` from
+    du_factor to y_factor mean nothing. Builds of C with fused multiply-adds are within a step of y,
+    others are exact.
     """
 
     weights: tuple[str, ...]
@@ -104,14 +120,18 @@ class IntegerSSM(LayerOperator):
     residual_factor: int = 0
     pooling: str | None = None
     mode: str = "sequence"
+    state: str = "int16"
 
     SIZES: ClassVar[tuple[str, ...]] = MIXER_SIZES
     OPTIONS: ClassVar[tuple[str, ...]] = MIXER_OPTIONS
 
     def __post_init__(self) -> None:
-        required = [name for name in INTEGER_WEIGHT_ORDER if name not in OPTIONAL]
+        if self.state not in STATE_WEIGHTS:
+            raise GraphError(f"integer SELECTIVE_SSM: no state {self.state!r}")
+        common = set(INTEGER_WEIGHT_ORDER).difference(*STATE_WEIGHTS.values())
+        required = common - OPTIONAL | STATE_WEIGHTS[self.state]
         order = [INTEGER_WEIGHT_ORDER.index(name) for name in self.weights]
-        if order != sorted(set(order)) or not set(self.weights) >= set(required):
+        if order != sorted(set(order)) or not required <= set(self.weights) <= required | OPTIONAL:
             raise GraphError(f"integer SELECTIVE_SSM: odd weights {self.weights}")
 
     @property
@@ -158,6 +178,10 @@ class IntegerSSM(LayerOperator):
             "channels": (self.d_inner, len(CHANNEL_FIELDS)),
             "out_proj_weight": (d_out, self.d_inner),
             "out_proj_rows": (d_out, 2),
+            "A": (self.d_inner, self.d_state),
+            "D": (self.d_inner,),
+            "reals": (self.d_inner, 3),
+            "bc_scales": (2 * self.d_state,),
         }
         for name, shape in w.items():
             if shape != expected[name]:
@@ -172,8 +196,14 @@ class IntegerSSM(LayerOperator):
         return stages["out"][np.newaxis].astype(self.activation)
 
     def stages(self, *arrays: np.ndarray) -> dict[str, np.ndarray]:
-        """Every intermediate result in int64, time first; `out` without the batch dimension."""
-        w = {name: np.asarray(array, np.int64) for name, array in self.named(arrays).items()}
+        """Every intermediate result, time first; `out` without the batch dimension.
+
+        In int64, but for a state in float32.
+        """
+        w = {
+            name: np.asarray(array, np.float32 if name in STATE_WEIGHTS["float32"] else np.int64)
+            for name, array in self.named(arrays).items()
+        }
         r = arrays[0][0].astype(np.int64) - self.input_zero_point
         if self.reverse:
             r = r[::-1]
@@ -201,23 +231,42 @@ class IntegerSSM(LayerOperator):
         u = silu(v, c["conv_fraction"])
         dbc = rescaled(w["x_proj_weight"], w["x_proj_rows"], u)
         dt, b, cs = np.split(dbc, [self.dt_rank, self.dt_rank + self.d_state], axis=1)
-        cs = np.clip(cs, -self.c_limit, self.c_limit)
         argument = c["dt_bias"] + product(w["dt_proj_weight"], dt)
         argument = saturate(scale(argument, c["dt_factor"]))
         delta = np.minimum(scale(softplus(argument, self.delta_fraction), c["delta_factor"]), 32767)
+        stages = {"v": v, "u": u, "dt": dt, "b": b, "c": cs, "argument": argument, "delta": delta}
+        recurrence = self._integers if self.state == "int16" else self._reals
+        return stages | recurrence(stages, w)
+
+    def _integers(
+        self, stages: dict[str, np.ndarray], w: dict[str, np.ndarray]
+    ) -> dict[str, np.ndarray]:
+        """The recurrence in integers: C within its limit, du, the last state, y."""
+        c, u, delta, b = channels(w), stages["u"], stages["delta"], stages["b"]
+        cs = np.clip(stages["c"], -self.c_limit, self.c_limit)
         du = saturate(scale(delta * u, c["du_factor"]))
         h = np.zeros((self.d_inner, self.d_state), np.int64)
         y = np.empty_like(u)
         shift = c["rate_shift"][:, np.newaxis]
-        for t in range(length):
+        for t in range(len(u)):
             e = decay(delta[t][:, np.newaxis] * w["rates"], shift)
             h = saturate((e * h + du[t][:, np.newaxis] * b[t] + rounding(t)) >> 15)
             y[t] = scale(h @ cs[t], c["y_factor"]) + scale(u[t] << 16, c["D_factor"])
-        y = saturate(y)
-        return {
-            "v": v, "u": u, "dt": dt, "b": b, "c": cs, "argument": argument,
-            "delta": delta, "du": du, "h": h, "y": y,
-        }  # fmt: skip
+        return {"c": cs, "du": du, "h": h, "y": saturate(y)}
+
+    def _reals(
+        self, stages: dict[str, np.ndarray], w: dict[str, np.ndarray]
+    ) -> dict[str, np.ndarray]:
+        """The recurrence in float32: the last state, y."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            h, y = float_recurrence(
+                *(stages[name] for name in ("delta", "u", "b", "c")),
+                rates=w["A"],
+                skip=w["D"],
+                units=w["reals"],
+                bc_scales=w["bc_scales"],
+            )
+        return {"h": h, "y": np.clip(y, -32768, 32767).astype(np.int64)}
 
     def project(self, g: np.ndarray, r: np.ndarray, w: dict[str, np.ndarray]) -> np.ndarray:
         """Pooling, out_proj, residual: the stored output."""
