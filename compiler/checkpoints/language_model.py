@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import nn
 
 from scanlet.checkpoints import mixer
 from scanlet.checkpoints.checkpoint import Blank, Checkpoint
 from scanlet.errors import ModelFileError, UnsupportedModelError
-from scanlet.nn import MambaLMHeadModel, MambaModel
+from scanlet.nn import MambaLMHeadModel, MambaMixer, MambaModel
+
+OptionsOf = Callable[..., tuple[dict[str, Any], dict[str, str]]]
 
 
 @dataclass(frozen=True)
@@ -38,9 +41,16 @@ class Layout:
         return inside and (not ends or any(end in names for end in ends))
 
 
-def build(layout: Layout, checkpoint: Checkpoint) -> Blank:
+def build(
+    layout: Layout,
+    checkpoint: Checkpoint,
+    *,
+    mixer_class: Callable[..., nn.Module] = MambaMixer,
+    options_of: OptionsOf = mixer.options_of,
+) -> Blank:
     """The empty model with every option that names, shapes and config tell.
 
+    `options_of` gives the arguments of `mixer_class`, as `mixer.options_of` gives `MambaMixer`'s.
     Raises what `mixer.options_of` raises, and UnsupportedModelError for blocks that are not one
     mixer each.
     """
@@ -48,7 +58,7 @@ def build(layout: Layout, checkpoint: Checkpoint) -> Blank:
     n_layer = _count_layers(layout, checkpoint)
     config.check("n_layer", n_layer, f"{layout.layers} has")
     _check_blocks(layout, checkpoint)
-    options, inner = mixer.options_of(
+    options, inner = options_of(
         checkpoint, f"{layout.layers}.0.mixer.", default_inner_eps=layout.default_eps
     )
     d_model = options.pop("d_model")
@@ -63,6 +73,7 @@ def build(layout: Layout, checkpoint: Checkpoint) -> Blank:
         "norm": "layer" if norm_bias else "rms",
         "norm_eps": eps,
         "final_norm": bool(layout.final_norm),
+        "mixer_class": mixer_class,
         **options,
     }
     vocab_size = _vocabulary(layout, checkpoint)

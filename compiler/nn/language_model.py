@@ -7,6 +7,7 @@ are named as in `mamba_ssm`'s `MixerModel` and `MambaLMHeadModel`, whose state_d
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -50,7 +51,8 @@ class MambaModel(nn.Module):
         norm: "rms" or "layer": the kind of all norms between the mixers.
         norm_eps: their epsilon.
         final_norm: whether a norm follows the last block.
-        mixer: options of `MambaMixer`.
+        mixer_class: makes a block's mixer of d_model and the options.
+        mixer: options of the mixers (of `MambaMixer`).
     """
 
     def __init__(
@@ -62,13 +64,14 @@ class MambaModel(nn.Module):
         norm: str = "rms",
         norm_eps: float = 1e-5,
         final_norm: bool = True,
+        mixer_class: Callable[..., nn.Module] = MambaMixer,
         **mixer: Any,
     ) -> None:
         super().__init__()
         self.d_model = d_model
         self.embedding = None if vocab_size is None else nn.Embedding(vocab_size, d_model)
         self.layers = nn.ModuleList(
-            MambaBlock(_norm(norm, d_model, norm_eps), MambaMixer(d_model, **mixer))
+            MambaBlock(_norm(norm, d_model, norm_eps), mixer_class(d_model, **mixer))
             for _ in range(n_layer)
         )
         self.norm_f = _norm(norm, d_model, norm_eps) if final_norm else None

@@ -16,8 +16,10 @@ from checkpoint_models import (
     hugging_face,
     mamba_ssm_logits,
     mamba_ssm_state,
+    mambapy_blocks,
     saved,
     tokens,
+    vectors,
 )
 
 import scanlet
@@ -41,22 +43,24 @@ def generator(folder) -> scanlet.Compiled:
     return scanlet.compile(scanlet.load(folder, length=1), mode="stream", progress=False)
 
 
-def greedy(model: torch.nn.Module, prompt: list[int]) -> list[int]:
+def greedy(model: torch.nn.Module, prompt: list[int], steps: int = STEPS) -> list[int]:
     """The continuation by the original, which reads the whole text again for every token."""
     text = list(prompt)
     with torch.no_grad():
-        while len(text) < len(prompt) + STEPS:
+        while len(text) < len(prompt) + steps:
             text.append(int(model(torch.tensor([text])).logits[0, -1].argmax()))
     return text[len(prompt) :]
 
 
-def greedy_stream(compiled: scanlet.Compiled, prompt: list[int], dtype: str) -> list[int]:
+def greedy_stream(
+    compiled: scanlet.Compiled, prompt: list[int], dtype: str, steps: int = STEPS
+) -> list[int]:
     """The same by the compiled model, which keeps its state and reads one token at a time."""
     compiled.reset()
     for token in prompt:
         logits = compiled.run(np.array([[token]], dtype))
     found = [int(logits[0, -1].argmax())]
-    while len(found) < STEPS:
+    while len(found) < steps:
         found.append(int(compiled.run(np.array([[found[-1]]], dtype))[0, -1].argmax()))
     return found
 
@@ -67,6 +71,16 @@ def test_greedy_generation_in_stream_mode_equals_that_of_transformers(original, 
         expected = greedy(original, prompt)
         assert len(set(expected)) > 10, "a continuation that repeats itself would prove little"
         assert greedy_stream(generator, prompt, dtype) == expected
+
+
+def test_a_model_of_four_layers_generates_64_tokens_with_few_operators(tmp_path):
+    original = hugging_face(vocab_size=256, hidden_size=64, num_hidden_layers=4, state_size=16)
+    model = scanlet.load(saved(original, tmp_path), length=1)
+    compiled = scanlet.compile(model, mode="stream", progress=False)
+    assert len(compiled.description.operators) <= 60
+    expected = greedy(original, [3, 1, 4], 64)
+    assert len(set(expected)) > 30
+    assert greedy_stream(compiled, [3, 1, 4], "int64", 64) == expected
 
 
 def test_tokens_are_int32_in_the_flatbuffer(generator):
@@ -97,6 +111,27 @@ def test_a_whole_sequence_of_a_mamba_ssm_checkpoint(tmp_path):
     compiled = scanlet.compile(model, progress=False)
     logits = torch.from_numpy(compiled.run(tokens().numpy()))
     assert deviation(logits, mamba_ssm_logits(state, tokens())) < 1e-5
+
+
+@pytest.mark.parametrize("mode", ["sequence", "stream"])
+def test_a_falcon_mamba_checkpoint_compiles_with_its_inner_norms(tmp_path, mode):
+    original = hugging_face("falcon_mamba", mixer_rms_eps=1e-2, tie_word_embeddings=False)
+    model = scanlet.load(saved(original, tmp_path), length=13)
+    compiled = scanlet.compile(model, mode=mode, progress=False)
+    with torch.no_grad():
+        expected = original(tokens()).logits
+    # Verification has run before: a stream begins from zero state all the same.
+    assert deviation(torch.from_numpy(compiled.run(tokens().numpy())), expected) < 1e-5
+
+
+def test_weighted_inner_norms_compile(tmp_path):
+    original = mambapy_blocks(inner_layernorms=True)
+    torch.save(original.state_dict(), tmp_path / "m.pt")
+    model = scanlet.load(tmp_path / "m.pt", {"rms_norm_eps": 1e-5}, length=13)
+    compiled = scanlet.compile(model, progress=False)
+    with torch.no_grad():
+        expected = original(vectors(12))
+    assert deviation(torch.from_numpy(compiled.run(vectors(12).numpy())), expected) < 1e-5
 
 
 # -- the command line -------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from checkpoint_models import (
     tokens,
     vectors,
 )
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 import scanlet
 from scanlet.nn import MambaLMHeadModel, MambaMixer, MambaModel
@@ -59,6 +59,17 @@ def test_hugging_face_language_models(tmp_path, kind, options):
         assert deviation(model(tokens()), original(tokens()).logits) < LARGEST
     tied = model.lm_head.weight is model.backbone.embedding.weight
     assert tied == options.get("tie_word_embeddings", True)
+
+
+def test_early_conversions_keep_mamba_ssms_name_for_the_embedding(tmp_path):
+    """transformers renames backbone.embedding on loading; its config is in its own words."""
+    original = hugging_face("falcon_mamba", mixer_rms_eps=1e-2)
+    folder = saved(original, tmp_path)
+    state = load_file(folder / "model.safetensors")
+    renamed = {name.replace("embeddings.", "embedding."): value for name, value in state.items()}
+    save_file(renamed, folder / "model.safetensors")
+    with torch.no_grad():
+        assert deviation(scanlet.load(folder)(tokens()), original(tokens()).logits) < LARGEST
 
 
 def test_a_hugging_face_model_without_head_gives_hidden_states(tmp_path):
