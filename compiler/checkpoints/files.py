@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -168,7 +169,9 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 
 def _read_pickle(path: Path) -> Any:
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():  # of TorchScript, which is an error here
+            warnings.simplefilter("ignore")
+            return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         text = str(error)
         # torch says this of code, and of garbage that begins like a pickle.
@@ -182,6 +185,13 @@ def _read_pickle(path: Path) -> Any:
             ) from error
         raise _damaged(path, error) from error
     except Exception as error:  # torch raises many kinds on damaged files
+        if "TorchScript" in str(error):
+            raise ModelFileError(
+                "is a TorchScript archive, not a state_dict",
+                where=str(path),
+                hint="where you trust the file, save only the weights: "
+                "torch.save(torch.jit.load(path).state_dict(), other_path)",
+            ) from error
         raise _damaged(path, error) from error
 
 

@@ -89,6 +89,13 @@ def test_a_pickled_module_is_refused(tmp_path):
         scanlet.load(stored(tmp_path / "m.pt", nn.Linear(2, 2)))
 
 
+def test_a_torchscript_archive_is_named(tmp_path):
+    module = torch.jit.trace(nn.Linear(2, 2), torch.zeros(1, 2))
+    module.save(str(tmp_path / "m.pt"))
+    with pytest.raises(ModelFileError, match="TorchScript archive, not a state_dict"):
+        scanlet.load(tmp_path / "m.pt")
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [
