@@ -89,6 +89,7 @@ def test_a_pickled_module_is_refused(tmp_path):
         scanlet.load(stored(tmp_path / "m.pt", nn.Linear(2, 2)))
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
 def test_a_torchscript_archive_is_named(tmp_path):
     module = torch.jit.trace(nn.Linear(2, 2), torch.zeros(1, 2))
     module.save(str(tmp_path / "m.pt"))
