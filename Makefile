@@ -16,7 +16,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo test bench system-packages setup lint format typecheck clean
+.PHONY: demo test bench dialect-table system-packages setup lint format typecheck clean
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/.demo-installed
@@ -29,6 +29,10 @@ test: system-packages $(VENV)/.test-installed
 # Instruction counts on emulated cores: the figures of README.md.
 bench: system-packages $(VENV)/.test-installed
 	@$(BIN)/python -m examples.benchmark.run -o build/bench.json
+
+# What is recognised, tried out: the table of docs/dialects.md.
+dialect-table: $(VENV)/.test-installed
+	@OMP_NUM_THREADS=1 $(BIN)/python tests/dialects/dialect_table.py
 
 setup: $(VENV)/.test-installed
 
