@@ -65,7 +65,10 @@ def _check_float32(name: str, tensor: torch.Tensor) -> None:
         raise InvalidModelError(
             f"is {tensor.dtype}, float32 is expected".replace("torch.", ""),
             where=name,
-            hint="convert the model with model.float()",
+            hint="convert the model with model.float()"
+            if not tensor.is_complex()
+            else "complex states are not supported; the nearest form is a real diagonal A, as "
+            "Mamba-1 has it (scanlet.nn.MambaMixer)",
         )
 
 
