@@ -3,6 +3,8 @@
     1  Mamba-1 mixer in float32
     2  elementwise GELU, which is no layer (see `custom_options.encode_gelu`)
     3  Mamba-1 mixer in integers
+    4  Mamba-2 mixer in float32
+    5  diagonal time-invariant state-space model in float32
 
 A code is never given to another kind.
 """
@@ -12,18 +14,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from scanlet.emit.diagonal_parameters import DIAGONAL_PARAMETERS
 from scanlet.emit.inner_norm_parameters import INNER_NORM_PARAMETERS
 from scanlet.emit.integer_parameters import INTEGER_PARAMETERS
+from scanlet.emit.mamba2_parameters import MAMBA2_PARAMETERS
 from scanlet.emit.more_parameters import NOTHING, MoreParameters
 from scanlet.graph.operators import (
+    DIAGONAL_WEIGHT_ORDER,
     INTEGER_WEIGHT_ORDER,
+    MAMBA2_WEIGHT_ORDER,
     WEIGHT_ORDER,
+    DiagonalSSM,
     IntegerSSM,
     LayerOperator,
+    Mamba2,
     SelectiveSSM,
 )
 
 KIND_MAMBA1, KIND_GELU, KIND_INTEGER = 1, 2, 3
+KIND_MAMBA2, KIND_DIAGONAL = 4, 5
 
 
 @dataclass(frozen=True)
@@ -63,6 +72,12 @@ KINDS: dict[type[LayerOperator], EmittedKind] = {
         INTEGER_PARAMETERS,
         _integer_activation,
         _integer_length,
+    ),
+    Mamba2: EmittedKind(
+        KIND_MAMBA2, MAMBA2_WEIGHT_ORDER, "operator/mamba2.c.j2", MAMBA2_PARAMETERS
+    ),
+    DiagonalSSM: EmittedKind(
+        KIND_DIAGONAL, DIAGONAL_WEIGHT_ORDER, "operator/diagonal_ssm.c.j2", DIAGONAL_PARAMETERS
     ),
 }
 BY_CODE = {kind.code: kind for kind in KINDS.values()}

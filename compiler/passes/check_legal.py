@@ -8,8 +8,10 @@ from scanlet.graph.operators import (
     Binary,
     Concatenate,
     Conv1d,
+    DiagonalSSM,
     Gather,
     Linear,
+    Mamba2,
     Pad,
     Pool1d,
     Reduce,
@@ -41,6 +43,8 @@ LEGAL_OPERATORS = (
     Pad,
     Gather,
     SelectiveSSM,
+    Mamba2,
+    DiagonalSSM,
 )
 LEGAL_UNARY = frozenset(
     [

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import product
 
 from scanlet.graph import Graph
-from scanlet.graph.operators import SelectiveSSM
+from scanlet.graph.operators import LayerOperator
 from scanlet.passes.fuse_into_ssm import Fusion
 from scanlet.passes.pipeline import run
 
@@ -26,7 +26,7 @@ def extents(graph: Graph, *, mode: str = "sequence") -> list[Extent]:
     Raises as `run` does.
     """
     found = [Extent(Fusion(), run(graph, mode=mode))]
-    if not any(isinstance(node.op, SelectiveSSM) for node in found[0].graph.nodes):
+    if not any(isinstance(node.op, LayerOperator) for node in found[0].graph.nodes):
         return found
     seen = {_structure(found[0].graph)}
     for choice in product((True, False), repeat=4):

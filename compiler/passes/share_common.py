@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scanlet.graph import Graph, Node
-from scanlet.graph.operators import SelectiveSSM
+from scanlet.graph.operators import LayerOperator
 
 
 def share_common(graph: Graph) -> bool:
@@ -15,7 +15,7 @@ def share_common(graph: Graph) -> bool:
     changed = False
     first: dict[tuple, Node] = {}
     for node in list(graph.nodes):
-        if isinstance(node.op, SelectiveSSM):
+        if isinstance(node.op, LayerOperator):
             continue
         twin = first.setdefault((node.op, *[id(tensor) for tensor in node.inputs]), node)
         if twin is not node and not graph.is_output(node.output):

@@ -11,9 +11,11 @@ from scanlet.graph.operators import (
     Binary,
     ChannelAffine,
     Concatenate,
+    DiagonalSSM,
     Flip,
     Gather,
     Linear,
+    Mamba2,
     Norm,
     Reduce,
     SelectiveSSM,
@@ -111,9 +113,9 @@ def _push(graph: Graph, node: Node, *, eager: bool) -> bool:
             pass
         case Transpose(perm):
             behind = perm.index(axis)
-        case SelectiveSSM() if axis == 1:
+        case SelectiveSSM() | Mamba2() | DiagonalSSM() if axis == 1:
             op = replace(op, reverse=not op.reverse)
-            behind = None if op.pooling else 1
+            behind = None if op.pooled else 1
         case Reduce(axes=axes):
             if axis in axes:
                 behind = None

@@ -9,12 +9,16 @@ from dataclasses import replace
 from scanlet.errors import UnsupportedModelError
 from scanlet.graph import Graph, Node, Tensor
 from scanlet.graph.operators import (
+    FLOAT_LAYERS,
     Binary,
     Concatenate,
     Conv1d,
+    DiagonalSSM,
     Flip,
     Gather,
+    LayerOperator,
     Linear,
+    Mamba2,
     Norm,
     Pad,
     Pool1d,
@@ -49,7 +53,7 @@ def stream(graph: Graph) -> bool:
             )
     changed = False
     for node in graph.nodes:
-        if isinstance(node.op, SelectiveSSM) and node.op.mode != "stream":
+        if isinstance(node.op, FLOAT_LAYERS) and node.op.mode != "stream":
             node.op = replace(node.op, mode="stream")
             changed = True
     return changed
@@ -88,7 +92,7 @@ def _propagate(graph: Graph, axes: TimeAxes) -> bool:
     fits = True
     for node in graph.nodes:
         x = node.inputs[0]
-        if isinstance(node.op, SelectiveSSM | Conv1d | Pool1d):
+        if isinstance(node.op, LayerOperator | Conv1d | Pool1d):
             fits &= axes.get(id(x)) == 1
         axis = _time_axis(node, axes)
         if axis is not None:
@@ -100,8 +104,8 @@ def _time_axis(node: Node, axes: TimeAxes) -> int | None:
     op, x, rank = node.op, node.inputs[0], len(node.output.shape)
     axis = axes.get(id(x))
     match op:
-        case SelectiveSSM(pooling=pooling):
-            return None if pooling else 1
+        case LayerOperator():
+            return None if op.pooled else 1
         case Conv1d() | Pool1d():
             return 1
         case Gather(gathered):
@@ -143,7 +147,7 @@ def _mixes_time(node: Node, axes: TimeAxes) -> str | None:
     """What `node` does to neighbouring time steps, in words; None if it keeps them apart."""
     op, x, y = node.op, node.inputs[0], node.output
     match op:
-        case SelectiveSSM(reverse=True):
+        case SelectiveSSM(reverse=True) | Mamba2(reverse=True) | DiagonalSSM(reverse=True):
             return "the mixer runs backwards in time"
         case Conv1d(stride=stride) if node.inputs[1].shape[1] > 1 or stride > 1:
             return f"the convolution (kernel {node.inputs[1].shape[1]}, stride {stride}) mixes time"

@@ -64,17 +64,17 @@ def float_types(layer: LayerPlan) -> dict[str, str]:
 def _pack(name: str, weights: dict[str, np.ndarray], layer: LayerPlan) -> np.ndarray:
     data = weights[name]
     if name == "x_proj_weight":
-        return _blocks(data[_x_proj_order(layer)])
+        return in_blocks(data[_x_proj_order(layer)])
     if name in MATRICES:
-        return _blocks(data)
+        return in_blocks(data)
     if name in PADDED_VECTORS:
-        return _padded(data)
+        return to_lanes(data)
     if name == "in_proj_weight":  # each half on its own, so that z starts on a whole block
         x, z = np.split(data, [_mixer(layer).d_inner])
-        return np.concatenate([_blocks(x), _blocks(z)])
+        return np.concatenate([in_blocks(x), in_blocks(z)])
     if name == "in_proj_bias":
         x, z = np.split(data, [_mixer(layer).d_inner])
-        return np.concatenate([_padded(x), _padded(z)])
+        return np.concatenate([to_lanes(x), to_lanes(z)])
     if name == "A":
         return octaves(data)
     if name == "D":
@@ -89,13 +89,15 @@ def _x_proj_order(layer: LayerPlan) -> list[int]:
     return [*range(dt), *by_turns]
 
 
-def _padded(data: np.ndarray) -> np.ndarray:
+def to_lanes(data: np.ndarray) -> np.ndarray:
+    """Rows of zeros added up to a whole block of outputs."""
     extra = pad(len(data)) - len(data)
     return np.pad(data, [(0, extra)] + [(0, 0)] * (data.ndim - 1))
 
 
-def _blocks(matrix: np.ndarray) -> np.ndarray:
-    padded = _padded(matrix)
+def in_blocks(matrix: np.ndarray) -> np.ndarray:
+    """A matrix (outputs, depth) as the products read it."""
+    padded = to_lanes(matrix)
     return padded.reshape(-1, LANES, matrix.shape[1]).transpose(0, 2, 1)
 
 

@@ -12,12 +12,20 @@ import numpy as np
 
 from scanlet.errors import GraphError
 from scanlet.graph import Node
-from scanlet.graph.operators import IntegerSSM, LayerOperator, SelectiveSSM
+from scanlet.graph.operators import DiagonalSSM, IntegerSSM, LayerOperator, Mamba2, SelectiveSSM
+from scanlet.planning.diagonal_layer import (
+    diagonal_shapes,
+    diagonal_types,
+    pack_diagonal,
+    plan_diagonal_layer,
+)
 from scanlet.planning.float_packing import float_shapes, float_types, pack_floats
 from scanlet.planning.integer_layer import plan_integer_layer
 from scanlet.planning.integer_layout import LAYOUTS
 from scanlet.planning.integer_packing import integer_shapes, integer_types, pack_integer
 from scanlet.planning.layer import LayerPlan, plan_layer
+from scanlet.planning.mamba2_layer import plan_mamba2_layer
+from scanlet.planning.mamba2_packing import mamba2_shapes, mamba2_types, pack_mamba2
 from scanlet.targets import Target
 
 
@@ -44,9 +52,19 @@ def _plan_integer(node: Node, target: Target, index: int, name: str, tile: int) 
     return plan_integer_layer(node, index=index, name=name, tile=tile, layout=layout)
 
 
+def _plan_mamba2(node: Node, target: Target, index: int, name: str, tile: int) -> LayerPlan:  # noqa: ARG001
+    return plan_mamba2_layer(node, index=index, name=name, tile=tile)
+
+
+def _plan_diagonal(node: Node, target: Target, index: int, name: str, tile: int) -> LayerPlan:  # noqa: ARG001
+    return plan_diagonal_layer(node, index=index, name=name, tile=tile)
+
+
 KINDS: dict[type[LayerOperator], Kind] = {
     SelectiveSSM: Kind(_plan_float, float_shapes, float_types, pack_floats),
     IntegerSSM: Kind(_plan_integer, integer_shapes, integer_types, pack_integer),
+    Mamba2: Kind(_plan_mamba2, mamba2_shapes, mamba2_types, pack_mamba2),
+    DiagonalSSM: Kind(_plan_diagonal, diagonal_shapes, diagonal_types, pack_diagonal),
 }
 
 

@@ -8,13 +8,13 @@ import numpy as np
 
 from scanlet.graph import Graph, Node, Tensor
 from scanlet.graph.operators import (
+    FLOAT_LAYERS,
     Binary,
     Conv1d,
     Linear,
     Pool1d,
     Reduce,
     Reshape,
-    SelectiveSSM,
     Softmax,
     Unary,
 )
@@ -60,7 +60,7 @@ class BatchedGraph:
                     values.pop(id(tensor), None)
 
     def _evaluate(self, node: Node, arrays: list[np.ndarray], batch: int) -> np.ndarray:
-        if isinstance(node.op, SelectiveSSM):
+        if isinstance(node.op, FLOAT_LAYERS):
             x, w = arrays[0][:, 0], node.op.named(arrays)
             carried = self._carried.setdefault(id(node), {}) if node.op.mode == "stream" else None
             return node.op.run(x, w, self.observers.get(node.output.name), carried)[:, np.newaxis]
@@ -115,7 +115,7 @@ def largest_tensor(graph: Graph) -> int:
     """Elements of the largest array that a sample needs."""
 
     def inside(tensor: Tensor, node: Node) -> int:
-        if isinstance(node.op, SelectiveSSM):
+        if isinstance(node.op, FLOAT_LAYERS):
             return node.inputs[0].shape[1] * 2 * node.op.d_inner
         return tensor.size
 

@@ -12,7 +12,7 @@ import numpy as np
 from scanlet.errors import CalibrationError
 from scanlet.execution.samples import Sample, as_samples
 from scanlet.graph import Graph, Node, Tensor
-from scanlet.graph.operators import Conv1d, Linear, SelectiveSSM
+from scanlet.graph.operators import FLOAT_LAYERS, Conv1d, Linear, SelectiveSSM
 from scanlet.quantization.batched import BatchedGraph, largest_tensor
 from scanlet.quantization.histogram import Histogram
 from scanlet.quantization.mixer_statistics import (
@@ -238,7 +238,7 @@ def _product_inputs(node: Node, x: np.ndarray) -> np.ndarray | None:
 
 
 def _batch_size(graph: Graph) -> int:
-    streams = any(isinstance(n.op, SelectiveSSM) and n.op.mode == "stream" for n in graph.nodes)
+    streams = any(isinstance(n.op, FLOAT_LAYERS) and n.op.mode == "stream" for n in graph.nodes)
     if streams:
         return 1
     return max(1, min(BATCH, BATCH_ELEMENTS // largest_tensor(graph)))

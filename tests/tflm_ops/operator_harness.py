@@ -293,7 +293,7 @@ def run_layer(
     values = np.frombuffer(output, np.float32)
     outputs, states = [], []
     for length in filter(None, lengths):
-        count = plan.d_out * (1 if plan.op.pooling else length)
+        count = plan.d_out * (1 if plan.op.pooled else length)
         y, state, values = np.split(values, [count, count + plan.state_bytes // 4])
         outputs.append(y.reshape(-1, plan.d_out))
         states.append(state)

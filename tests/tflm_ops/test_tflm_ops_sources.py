@@ -21,6 +21,14 @@ from operator_harness import (
     run_layer,
     write_files,
 )
+from relative_cases import (
+    OPTIONAL,
+    diagonal_operator,
+    diagonal_weights,
+    mamba2_operator,
+    mamba2_weights,
+    plan_of,
+)
 
 from scanlet.planning.layer import LayerPlan
 
@@ -44,6 +52,18 @@ def component() -> dict[str, str]:
         d_conv = 1 if options.get("mode") else 4
         weights = random_weights(np.random.default_rng(0), optional, d_conv=d_conv)
         plans.append(make_plan(weights, index=len(plans), norm_eps=1e-5, **options))
+    rng = np.random.default_rng(1)
+    for names, options in (
+        (frozenset(), {"norm_groups": 0, "mode": "stream"}),
+        (frozenset(OPTIONAL), {"norm_before_gate": True, "dt_max": 0.5, "reverse": True}),
+    ):
+        taps = 1 if options.get("mode") else 4
+        weights = mamba2_weights(rng, names, d_conv=taps)
+        plans.append(plan_of(mamba2_operator(weights, **options), weights, index=len(plans)))
+    for is_complex in (True, False):
+        weights = diagonal_weights(rng, complex=is_complex)
+        op = diagonal_operator(weights, reverse=is_complex)
+        plans.append(plan_of(op, weights, index=len(plans)))
     return render(plans)
 
 

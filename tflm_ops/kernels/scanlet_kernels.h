@@ -5,7 +5,9 @@
 
 #include "buffers.h"
 #include "conv.h"
+#include "diagonal_scan.h"
 #include "exp2.h"
+#include "gated_norm.h"
 #include "gelu.h"
 #include "inner_norm.h"
 #include "madd.h"
@@ -20,6 +22,8 @@
 #include "scan_lift.h"
 #include "silu.h"
 #include "softplus.h"
+#include "ssd_scan.h"
+#include "step_limit.h"
 #include "tile_io.h"
 
 #endif  // SCANLET_KERNELS_H_

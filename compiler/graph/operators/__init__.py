@@ -1,6 +1,7 @@
 """The operators of the graph, one family a file."""
 
 from scanlet.graph.operators.base import LayerOperator, Operator, Shape
+from scanlet.graph.operators.diagonal_ssm import DIAGONAL_WEIGHT_ORDER, DiagonalSSM
 from scanlet.graph.operators.elementwise import BINARY, UNARY, Binary, Unary
 from scanlet.graph.operators.integer_ssm import INTEGER_WEIGHT_ORDER, IntegerSSM
 from scanlet.graph.operators.layout import (
@@ -13,14 +14,21 @@ from scanlet.graph.operators.layout import (
     Transpose,
 )
 from scanlet.graph.operators.linear import Conv1d, Linear, Pool1d
+from scanlet.graph.operators.mamba2 import MAMBA2_WEIGHT_ORDER, Mamba2
 from scanlet.graph.operators.normalization import ChannelAffine, Norm, Softmax
 from scanlet.graph.operators.quantize import Dequantize, Quantize
 from scanlet.graph.operators.reduction import REDUCTIONS, Reduce
 from scanlet.graph.operators.selective_ssm import WEIGHT_ORDER, SelectiveSSM
 
+#: The layers that compute on float32; their `run` takes batches and carries state.
+FLOAT_LAYERS = (SelectiveSSM, Mamba2, DiagonalSSM)
+
 __all__ = [
     "BINARY",
+    "DIAGONAL_WEIGHT_ORDER",
+    "FLOAT_LAYERS",
     "INTEGER_WEIGHT_ORDER",
+    "MAMBA2_WEIGHT_ORDER",
     "REDUCTIONS",
     "UNARY",
     "WEIGHT_ORDER",
@@ -29,11 +37,13 @@ __all__ = [
     "Concatenate",
     "Conv1d",
     "Dequantize",
+    "DiagonalSSM",
     "Flip",
     "Gather",
     "IntegerSSM",
     "LayerOperator",
     "Linear",
+    "Mamba2",
     "Norm",
     "Operator",
     "Pad",
