@@ -17,7 +17,7 @@ from torch.export import ExportedProgram
 from scanlet.errors import InputError, ScanletError, UnsupportedModelError
 from scanlet.frontend import checks, exported, recognition
 from scanlet.frontend.caches import without_caches
-from scanlet.frontend.dialects import CanonicalMixer
+from scanlet.frontend.dialects import AnyMixer
 from scanlet.frontend.lowering import lower
 from scanlet.frontend.operator import OpaqueMixer
 from scanlet.frontend.program import Program, changes_in_place, from_exported
@@ -136,7 +136,7 @@ def _capture_module(
 
 
 def _around(
-    model: nn.Module, mixers: dict[str, CanonicalMixer], inputs: tuple[Tensor, ...]
+    model: nn.Module, mixers: dict[str, AnyMixer], inputs: tuple[Tensor, ...]
 ) -> tuple[nn.Module, dict[str, OpaqueMixer], Program]:
     """The model with a stand-in for each mixer, the stand-ins, and the program of it all."""
     opaque = {path: OpaqueMixer(mixer) for path, mixer in mixers.items()}

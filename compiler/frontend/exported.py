@@ -14,8 +14,7 @@ from torch.export import ExportedProgram
 
 from scanlet.errors import ModelFileError, UnsupportedModelError
 from scanlet.frontend import recognition
-from scanlet.frontend.dialects import CanonicalMixer
-from scanlet.frontend.dialects.base import ARGUMENTS
+from scanlet.frontend.dialects import AnyMixer
 from scanlet.frontend.program import (
     Program,
     aliases,
@@ -55,7 +54,7 @@ def load(path: Path) -> ExportedProgram:
 class Region:
     """The nodes of one call of a mixer, the value that enters it and the one that leaves."""
 
-    mixer: CanonicalMixer
+    mixer: AnyMixer
     nodes: list[fx.Node]
     source: fx.Node
     result: fx.Node
@@ -97,7 +96,7 @@ def to_program(
     if mixers:
         with torch.no_grad():
             env = program.trace(*inputs)
-    records: dict[str, MixerRecord] = {}
+    records: dict[tuple[str, ...], MixerRecord] = {}
     for mixer in mixers.values():
         deviations: list[float] = []
         calls = 0
@@ -110,7 +109,7 @@ def to_program(
             calls += 1
         if calls:
             records.setdefault(
-                mixer.names["A_log"],
+                tuple(mixer.parameter_names),
                 recognition.record(meant, max(deviations) if verify else None),
             )
     return program, list(records.values())
@@ -144,7 +143,7 @@ def functional(exported: ExportedProgram) -> ExportedProgram:
         return exported.run_decompositions({})
 
 
-def _regions(program: Program, mixer: CanonicalMixer, env: dict[fx.Node, Any]) -> Iterator[Region]:
+def _regions(program: Program, mixer: AnyMixer, env: dict[fx.Node, Any]) -> Iterator[Region]:
     calls: dict[tuple[str, ...], list[fx.Node]] = {}
     for node in _stacked(program, mixer.path):
         calls.setdefault(_call(node, mixer.path), []).append(node)
@@ -166,7 +165,12 @@ def _regions(program: Program, mixer: CanonicalMixer, env: dict[fx.Node, Any]) -
             for node in dict.fromkeys(i for node in nodes for i in node.all_input_nodes)
             if node not in members and node in computed and isinstance(env[node], Tensor)
         ]
-        leaving = [n for n in nodes if n in computed and any(u not in members for u in n.users)]
+        leaving = [
+            node
+            for node in nodes
+            if node in computed
+            and any(user not in members and not is_idle(user) for user in node.users)
+        ]
         if len(entering) != 1 or len(leaving) != 1:
             raise _no_hierarchy(
                 mixer, f"{len(entering)} values enter it and {len(leaving)} leave it"
@@ -174,7 +178,7 @@ def _regions(program: Program, mixer: CanonicalMixer, env: dict[fx.Node, Any]) -
         yield Region(mixer, nodes, entering[0], leaving[0])
 
 
-def _no_hierarchy(mixer: CanonicalMixer, found: str) -> UnsupportedModelError:
+def _no_hierarchy(mixer: AnyMixer, found: str) -> UnsupportedModelError:
     return UnsupportedModelError(
         f"cannot tell where the mixer begins and ends: {found}",
         where=mixer.path or "the model itself",
@@ -184,7 +188,7 @@ def _no_hierarchy(mixer: CanonicalMixer, found: str) -> UnsupportedModelError:
 
 def _verify(
     region: Region, program: Program, env: dict[fx.Node, Any], accept: float | None
-) -> tuple[CanonicalMixer, float]:
+) -> tuple[AnyMixer, float]:
     shape = tuple(env[region.source].shape)
     if len(shape) != 3 or shape[2] != region.mixer.d_model:
         raise _no_hierarchy(region.mixer, f"a value of shape {shape} enters it")
@@ -218,9 +222,10 @@ def _splice(region: Region, program: Program, env: dict[fx.Node, Any]) -> None:
     def flipped(x: fx.Node) -> fx.Node:
         return call(torch.ops.aten.flip.default, x, [1])
 
-    def run(x: fx.Node, mixer: CanonicalMixer) -> fx.Node:
+    def run(x: fx.Node, mixer: AnyMixer) -> fx.Node:
         weights = _placeholders(program, mixer)
-        return call(torch.ops.scanlet.selective_ssm.default, x, *weights, mixer.inner_norm_eps)
+        operator = getattr(torch.ops.scanlet, mixer.OPERATOR).default
+        return call(operator, x, *weights, *mixer.settings)
 
     mixed = run(region.source, region.mixer)
     if region.mixer.backward is not None:
@@ -229,16 +234,19 @@ def _splice(region: Region, program: Program, env: dict[fx.Node, Any]) -> None:
     env[mixed] = env[region.result]  # the next mixer may read it
     region.result.replace_all_uses_with(mixed)
     for node in reversed(region.nodes):
+        for user in list(node.users):
+            if is_idle(user):  # an assertion about what nothing reads any more
+                graph.erase_node(user)
         if not node.users:
             graph.erase_node(node)
 
 
-def _placeholders(program: Program, mixer: CanonicalMixer) -> list[fx.Node | None]:
+def _placeholders(program: Program, mixer: AnyMixer) -> list[fx.Node | None]:
     """A placeholder for each argument that the mixer has."""
     placed: list[fx.Node | None] = []
     first = next(iter(program.graph.nodes))
     with program.graph.inserting_before(first):
-        for argument in ARGUMENTS:
+        for argument in mixer.ARGUMENTS:
             tensor = mixer.parameters[argument]
             if tensor is None:
                 placed.append(None)

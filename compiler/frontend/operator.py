@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from scanlet.errors import UnsupportedModelError
-from scanlet.frontend.dialects.base import ARGUMENTS, CanonicalMixer
+from scanlet.frontend.dialects.base import ARGUMENTS, AnyMixer
 from scanlet.nn.functional import mamba_mixer
 
 
@@ -120,7 +120,7 @@ class OpaqueMixer(nn.Module):
     called what the user calls them.
     """
 
-    def __init__(self, mixer: CanonicalMixer) -> None:
+    def __init__(self, mixer: AnyMixer) -> None:
         super().__init__()
         self.mixer = mixer
         # Sets: torch.export takes back what a module does to its lists and dictionaries.
@@ -168,14 +168,15 @@ class OpaqueMixer(nn.Module):
             y = y + self._run(x.flip(1), self.mixer.backward).flip(1)
         return y
 
-    def _run(self, x: Tensor, mixer: CanonicalMixer) -> Tensor:
+    def _run(self, x: Tensor, mixer: AnyMixer) -> Tensor:
         weights = [
             self.get_parameter(mixer.names[argument].removeprefix(self.prefix))
             if argument in mixer.names
             else None
-            for argument in ARGUMENTS
+            for argument in mixer.ARGUMENTS
         ]
-        return selective_ssm(x, *weights, mixer.inner_norm_eps)
+        run = getattr(torch.ops.scanlet, mixer.OPERATOR)
+        return run(x, *weights, *mixer.settings)
 
 
 def _is_nothing(value: Any) -> bool:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from scanlet.errors import RecognitionError
-from scanlet.frontend.dialects import CanonicalMixer, ModuleParameters, recognise
+from scanlet.frontend.dialects import AnyMixer, CanonicalMixer, ModuleParameters, recognise
 
 #: Largest deviation accepted, relative to the largest output. Float32 rounding stays near 1e-6.
 TOLERANCE = 1e-4
@@ -42,7 +42,7 @@ class MixerRecord:
         return self.deviation is not None and self.deviation > TOLERANCE
 
 
-def record(mixer: CanonicalMixer, deviation: float | None) -> MixerRecord:
+def record(mixer: AnyMixer, deviation: float | None) -> MixerRecord:
     return MixerRecord(
         mixer.path,
         mixer.dialect,
@@ -52,14 +52,14 @@ def record(mixer: CanonicalMixer, deviation: float | None) -> MixerRecord:
         mixer.d_conv,
         mixer.dt_rank,
         deviation,
-        inner_norm=mixer.inner_norm_eps is not None,
+        inner_norm=isinstance(mixer, CanonicalMixer) and mixer.inner_norm_eps is not None,
         bidirectional=mixer.backward is not None,
     )
 
 
-def find_in_module(model: nn.Module) -> dict[str, CanonicalMixer]:
+def find_in_module(model: nn.Module) -> dict[str, AnyMixer]:
     """The mixers of an `nn.Module` by path; raises what the dialects raise."""
-    found: dict[str, CanonicalMixer] = {}
+    found: dict[str, AnyMixer] = {}
     for path, module in model.named_modules():
         tensors = {
             name: tensor
@@ -74,9 +74,13 @@ def find_in_module(model: nn.Module) -> dict[str, CanonicalMixer]:
 
 
 def _settings(module: nn.Module) -> dict[str, float]:
-    """Numbers among the module's attributes, and the eps of its children (norms)."""
-    numbers = {k: v for k, v in vars(module).items() if isinstance(v, (bool, int, float))}
+    """Numbers among the attributes of the module, of its `config` and of its children, "a.0" and
+    "a.1" of a pair; and the eps of its children (norms)."""
+    numbers = _numbers(module)
+    if hasattr(module, "config") and not isinstance(module.config, (nn.Module, Tensor)):
+        numbers |= {f"config.{k}": v for k, v in _numbers(module.config).items()}
     for name, child in module.named_children():
+        numbers |= {f"{name}.{k}": v for k, v in _numbers(child).items()}
         for attribute in ("eps", "variance_epsilon"):
             if attribute in vars(child):
                 eps = vars(child)[attribute]  # None is nn.RMSNorm's: that of the type
@@ -84,11 +88,21 @@ def _settings(module: nn.Module) -> dict[str, float]:
     return numbers
 
 
+def _numbers(holder: Any) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for name, value in getattr(holder, "__dict__", {}).items():
+        pair = value if isinstance(value, (tuple, list)) and len(value) == 2 else ()
+        for suffix, number in (("", value), *((f".{i}", part) for i, part in enumerate(pair))):
+            if isinstance(number, (bool, int, float)):
+                found[name + suffix] = number
+    return found
+
+
 def find_in_names(
     state: dict[str, Tensor],
     modules: Iterable[str] = (),
     epsilons: tuple[float, ...] = (),
-) -> dict[str, CanonicalMixer]:
+) -> dict[str, AnyMixer]:
     """The mixers of a program by path, from the names of its parameters and of its modules.
 
     `epsilons` are those that its norms have, in any module.
@@ -98,7 +112,7 @@ def find_in_names(
     for name in state:
         inner = name.rpartition(".")[0]
         paths |= {inner.rpartition(".")[0]: None, inner: None}
-    found: dict[str, CanonicalMixer] = {}
+    found: dict[str, AnyMixer] = {}
     for path in paths:
         prefix = f"{path}." if path else ""
         inside = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
@@ -112,13 +126,13 @@ def find_in_names(
 
 
 def verify(
-    mixer: CanonicalMixer,
+    mixer: AnyMixer,
     original: Callable[[Tensor], Any],
     lengths: Iterable[int],
     *,
     others: Iterable[int] = (),
     accept: float | None = None,
-) -> tuple[CanonicalMixer, float]:
+) -> tuple[AnyMixer, float]:
     """Compare the original module with the canonical form on random input.
 
     `lengths` are those the model uses; `others` are tried as well, where the module takes them.
@@ -155,7 +169,7 @@ def _rounded_up(deviation: float) -> float:
 
 
 def _measure(
-    mixer: CanonicalMixer,
+    mixer: AnyMixer,
     original: Callable[[Tensor], Any],
     lengths: Iterable[int],
     others: Iterable[int],
@@ -181,15 +195,15 @@ def _measure(
     return worst
 
 
-def _deviation(mixer: CanonicalMixer, x: Tensor, got: Any) -> float:
+def _deviation(mixer: AnyMixer, x: Tensor, got: Any) -> float:
     where = mixer.path or "the model itself"
     with torch.no_grad():
         want = mixer(x)
     if not isinstance(got, Tensor) or got.shape != want.shape:
         found = tuple(got.shape) if isinstance(got, Tensor) else type(got).__name__
         raise RecognitionError(
-            f"has a Mamba-1 mixer's parameters, but returns {found} instead of a tensor "
-            f"{tuple(want.shape)}",
+            f"has the parameters of a {mixer.dialect} mixer, but returns {found} instead of a "
+            f"tensor {tuple(want.shape)}",
             where=where,
             hint="return the mixer's output alone, as scanlet.nn.MambaMixer does",
         )

@@ -7,13 +7,18 @@ from scanlet.nn.bidirectional import Bidirectional
 from scanlet.nn.functional import mamba_mixer, selective_scan
 from scanlet.nn.language_model import MambaBlock, MambaLMHeadModel, MambaModel
 from scanlet.nn.mamba import MambaMixer
+from scanlet.nn.mamba2 import Mamba2Mixer
+from scanlet.nn.mamba2_functional import mamba2_mixer, ssd_scan
 
 __all__ = [
     "Bidirectional",
+    "Mamba2Mixer",
     "MambaBlock",
     "MambaLMHeadModel",
     "MambaMixer",
     "MambaModel",
+    "mamba2_mixer",
     "mamba_mixer",
     "selective_scan",
+    "ssd_scan",
 ]

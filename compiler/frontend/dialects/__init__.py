@@ -1,6 +1,6 @@
 """How people name and shape the parameters of a mixer, one dialect a file.
 
-A dialect is `recognise(module) -> CanonicalMixer | None`: it looks at names and shapes only, never
+A dialect is `recognise(module) -> AnyMixer | None`: it looks at names and shapes only, never
 at a class. One that knows a module but cannot express it raises UnsupportedModelError; one that
 finds a parameter missing or misshapen raises RecognitionError.
 """
@@ -21,10 +21,10 @@ from scanlet.frontend.dialects import (
     vmamba,
     zamba,
 )
-from scanlet.frontend.dialects.base import CanonicalMixer, ModuleParameters
+from scanlet.frontend.dialects.base import AnyMixer, CanonicalMixer, ModuleParameters
 
 #: In order: variants first, since most of them carry Mamba-1's names as well.
-DIALECTS: tuple[Callable[[ModuleParameters], CanonicalMixer | None], ...] = (
+DIALECTS: tuple[Callable[[ModuleParameters], AnyMixer | None], ...] = (
     vmamba.recognise,
     zamba.recognise,
     gated_delta.recognise,
@@ -38,7 +38,7 @@ DIALECTS: tuple[Callable[[ModuleParameters], CanonicalMixer | None], ...] = (
 )
 
 
-def recognise(module: ModuleParameters) -> CanonicalMixer | None:
+def recognise(module: ModuleParameters) -> AnyMixer | None:
     """The mixer that `module` is, or None if no dialect knows it."""
     for dialect in DIALECTS:
         mixer = dialect(module)
@@ -47,4 +47,4 @@ def recognise(module: ModuleParameters) -> CanonicalMixer | None:
     return None
 
 
-__all__ = ["CanonicalMixer", "ModuleParameters", "recognise"]
+__all__ = ["AnyMixer", "CanonicalMixer", "ModuleParameters", "recognise"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Self, TypeVar
 
 import torch
 
@@ -54,10 +55,11 @@ class ModuleParameters:
 
 
 @dataclass(frozen=True)
-class CanonicalMixer:
-    """A Mamba-1 mixer: the arguments of `scanlet.nn.mamba_mixer` after x, by name.
+class AnyMixer:
+    """What the frontend asks of a recognised mixer, whatever its family.
 
-    `names` gives each argument's parameter path in the model ("layers.0.mixer.in_proj.weight").
+    `parameters` are the tensors that the family's custom operator takes after x (`ARGUMENTS`, in
+    order), by name; `names` gives each one's path in the model ("layers.0.mixer.in_proj.weight").
     `backward` is a second mixer that reads time backwards; its output is added. `alternatives`
     are other meanings of the same parameters, where names and shapes leave the choice open.
     """
@@ -66,17 +68,29 @@ class CanonicalMixer:
     dialect: str
     parameters: dict[str, torch.Tensor | None]
     names: dict[str, str]
-    inner_norm_eps: float | None = None
-    backward: CanonicalMixer | None = None
-    alternatives: tuple[CanonicalMixer, ...] = ()
+    backward: Self | None = field(default=None, kw_only=True)
+    alternatives: tuple[Self, ...] = field(default=(), kw_only=True)
+
+    #: The custom operator (`torch.ops.scanlet.<OPERATOR>`) and its tensors.
+    OPERATOR: ClassVar[str]
+    ARGUMENTS: ClassVar[tuple[str, ...]]
+
+    @property
+    def settings(self) -> tuple[Any, ...]:
+        """The custom operator's arguments after the tensors."""
+        return ()
+
+    def run(self, x: torch.Tensor) -> torch.Tensor:
+        """The canonical form, one direction of it: x (B, L, d_model) -> (B, L, d_out)."""
+        raise NotImplementedError(type(self).__name__)
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """The canonical form: x (B, L, d_model) -> (B, L, d_out)."""
-        y = mamba_mixer(x, **self.parameters, inner_norm_eps=self.inner_norm_eps)  # type: ignore[arg-type]
+        y = self.run(x)
         return y if self.backward is None else y + self.backward(x.flip(1)).flip(1)
 
     @property
-    def directions(self) -> tuple[CanonicalMixer, ...]:
+    def directions(self) -> tuple[Self, ...]:
         """The mixer itself and its backward one, if it has one."""
         return (self,) if self.backward is None else (self, self.backward)
 
@@ -95,6 +109,48 @@ class CanonicalMixer:
         tensor = self.parameters[name]
         assert tensor is not None
         return tensor.shape
+
+    @property
+    def d_model(self) -> int:
+        """Features that enter."""
+        raise NotImplementedError(type(self).__name__)
+
+    @property
+    def d_inner(self) -> int:
+        """Channels that have states."""
+        raise NotImplementedError(type(self).__name__)
+
+    @property
+    def d_state(self) -> int:
+        """States a channel."""
+        raise NotImplementedError(type(self).__name__)
+
+    @property
+    def d_conv(self) -> int:
+        """Taps of the convolution; 0 without one."""
+        return 0
+
+    @property
+    def dt_rank(self) -> int:
+        """Rank of the step-size projection; 0 without one."""
+        return 0
+
+
+@dataclass(frozen=True)
+class CanonicalMixer(AnyMixer):
+    """A Mamba-1 mixer: the arguments of `scanlet.nn.mamba_mixer` after x, by name."""
+
+    inner_norm_eps: float | None = None
+
+    OPERATOR: ClassVar[str] = "selective_ssm"
+    ARGUMENTS: ClassVar[tuple[str, ...]] = ARGUMENTS
+
+    @property
+    def settings(self) -> tuple[Any, ...]:
+        return (self.inner_norm_eps,)
+
+    def run(self, x: torch.Tensor) -> torch.Tensor:
+        return mamba_mixer(x, **self.parameters, inner_norm_eps=self.inner_norm_eps)  # type: ignore[arg-type]
 
     @property
     def d_model(self) -> int:
@@ -117,18 +173,27 @@ class CanonicalMixer:
         return self._shape("dt_proj_weight")[1]
 
 
-def with_alternatives(mixers: list[CanonicalMixer]) -> CanonicalMixer:
+AnyKind = TypeVar("AnyKind", bound=AnyMixer)
+
+
+def with_alternatives(mixers: list[AnyKind]) -> AnyKind:
     """The first, with the others as its alternatives."""
     return replace(mixers[0], alternatives=tuple(mixers[1:]))
 
 
-def check_shape(module: ModuleParameters, name: str, expected: tuple[int, ...], why: str) -> None:
+def check_shape(
+    module: ModuleParameters,
+    name: str,
+    expected: tuple[int, ...],
+    why: str,
+    family: str = "Mamba-1",
+) -> None:
     """Raise RecognitionError unless the parameter has the shape that the others imply."""
     found = tuple(module.tensors[name].shape)
     if found != expected:
         raise RecognitionError(
             f"parameter {name} has shape {found}, {why} needs {expected}",
             where=module.full_name(name),
-            hint="the module carries the names of a Mamba-1 mixer; give it Mamba-1's shapes, or "
+            hint=f"the module carries the names of a {family} mixer; give it {family}'s shapes, or "
             "other names if it is something else",
         )
