@@ -78,7 +78,7 @@ def to_program(
     known = {name for mixer in mixers.values() for name in mixer.parameter_names}
     first_names = aliases(named)
     for mixer in mixers.values():  # after the check by name: shared mixers share constants
-        for meaning in (mixer, *mixer.alternatives):
+        for meaning in mixer.meanings:
             for direction in meaning.directions:
                 names = direction.names
                 names.update({argument: first_names[name] for argument, name in names.items()})

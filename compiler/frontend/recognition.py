@@ -140,7 +140,7 @@ def verify(
     raises RecognitionError past TOLERANCE, or past `accept` where that is larger.
     """
     accepted = max(TOLERANCE, accept or 0.0)
-    choices = (mixer, *mixer.alternatives)
+    choices = mixer.meanings
     measured: list[float] = []
     for choice in choices:
         measured.append(_measure(choice, original, lengths, others))

@@ -37,7 +37,7 @@ def diagonal_shapes(layer: LayerPlan) -> dict[str, tuple[int, ...]]:
     op = layer.op
     assert isinstance(op, DiagonalSSM)
     states = (op.d_inner, op.d_state, 2)[: 2 + int(op.complex)]
-    return {"A": states, "C": states, "D": (op.d_inner,)}
+    return {"A_less_1": states, "C": states, "D": (op.d_inner,)}
 
 
 def diagonal_types(layer: LayerPlan) -> dict[str, str]:

@@ -85,10 +85,6 @@ def test_additional_parameters_are_named():
 @pytest.mark.parametrize(
     ("module", "kind"),
     [
-        (
-            view(A_log=(4,), D=(4,), dt_bias=(4,), in_proj__weight=(70, 8), norm__weight=(32,)),
-            "Mamba-2",
-        ),
         (view(dt_bias=(4,), B_bias=(4, 1, 8), C_bias=(4, 1, 8), D=(4,)), "Mamba-3"),
         (view(A_log=(8, 4), A_b_log=(8, 4)), "Vision Mamba mixer of the first kind"),
         (view(A_logs=(32, 4), Ds=(32,), x_proj_weight=(4, 9, 8)), "VMamba"),

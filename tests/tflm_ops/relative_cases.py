@@ -84,7 +84,7 @@ def diagonal_weights(
     decay = rng.uniform(0.3, 0.99, (d_inner, d_state))
     a = decay * np.exp(1j * rng.uniform(0, np.pi, decay.shape)) if complex else decay
     c = rng.standard_normal(a.shape) + 1j * rng.standard_normal(a.shape)
-    pairs = [np.stack([v.real, v.imag], axis=-1) if complex else v.real for v in (a, c)]
+    pairs = [np.stack([v.real, v.imag], axis=-1) if complex else v.real for v in (a - 1, c)]
     arrays = (*pairs, rng.standard_normal(d_inner))
     return {
         name: np.ascontiguousarray(data, np.float32)
@@ -94,7 +94,7 @@ def diagonal_weights(
 
 def diagonal_operator(weights: Mapping[str, np.ndarray], **options: Any) -> DiagonalSSM:
     """The operator that `weights` fit."""
-    shape = weights["A"].shape
+    shape = weights["A_less_1"].shape
     return DiagonalSSM(tuple(weights), shape[0], shape[1], complex=len(shape) == 3, **options)
 
 

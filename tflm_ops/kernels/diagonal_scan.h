@@ -31,12 +31,12 @@ SCANLET_INLINE void scanlet_diagonal_real(float* const h, const float* const a,
     sum[t] = d * u[t];
   }
   for (int32_t n = 0; n < N; ++n) {
-    const float decay = a[n];
+    const float rate = a[n];
     const float out = c[n];
     float state = h[n];
     SCANLET_UNROLL(4)
     for (int32_t t = 0; t < steps; ++t) {
-      state = SCANLET_MADD(input[t], decay, state);
+      state += SCANLET_MADD(input[t], rate, state);
       sum[t] = SCANLET_MADD(sum[t], out, state);
     }
     h[n] = state;
@@ -66,8 +66,8 @@ SCANLET_INLINE void scanlet_diagonal_complex(float* const h, const float* const 
     SCANLET_UNROLL(4)
     for (int32_t t = 0; t < steps; ++t) {
       const float turned = SCANLET_MADD(input[t], -a_im, im);
-      im = SCANLET_MADD(a_im * re, a_re, im);
-      re = SCANLET_MADD(turned, a_re, re);
+      im += SCANLET_MADD(a_im * re, a_re, im);
+      re += SCANLET_MADD(turned, a_re, re);
       sum[t] = SCANLET_MADD(sum[t], c_re, re);
       sum[t] = SCANLET_MADD(sum[t], c_im, im);
     }
@@ -78,9 +78,9 @@ SCANLET_INLINE void scanlet_diagonal_complex(float* const h, const float* const 
   for (int32_t t = 0; t < steps; ++t) u[t] = sum[t];
 }
 
-// The first `steps` of the columns of a tile: h = a h + u; y = Re(c h) + d u, n sequential.
-// h, a, c (channels, N), or (channels, N, 2) where `complex` is 1; d (channels,); u (channels, T)
-// in, y out. T and complex are literals.
+// The first `steps` of the columns of a tile: h += a h + u; y = Re(c h) + d u, n sequential. h, a
+// (the transition less one) and c are (channels, N), or (channels, N, 2) where `complex` is 1; d
+// (channels,); u (channels, T) in, y out. T and complex are literals.
 SCANLET_INLINE void scanlet_diagonal_scan(float* const h, const float* const a,
                                           const float* const c, const float* const d,
                                           float* const u, const int32_t channels, const int32_t N,

@@ -90,6 +90,11 @@ class AnyMixer:
         return y if self.backward is None else y + self.backward(x.flip(1)).flip(1)
 
     @property
+    def meanings(self) -> tuple[Self, ...]:
+        """The mixer itself and its alternatives."""
+        return (self, *self.alternatives)
+
+    @property
     def directions(self) -> tuple[Self, ...]:
         """The mixer itself and its backward one, if it has one."""
         return (self,) if self.backward is None else (self, self.backward)

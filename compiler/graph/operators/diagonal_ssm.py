@@ -16,7 +16,10 @@ from scanlet.graph.operators.base import LayerOperator, Shape
 
 #: Order of the weights among the node's inputs (after x); all are there.
 DIAGONAL_WEIGHT_ORDER = (
-    "A",  # (d_inner, d_state) discrete transitions; (d_inner, d_state, 2) real, imaginary
+    # (d_inner, d_state), with complex states (d_inner, d_state, 2): discrete transitions less one.
+    # A state that lasts for thousands of steps has one close to one; of what it differs by, float32
+    # then keeps all digits.
+    "A_less_1",
     "C",  # the same shape; what B and the discretisation contribute is multiplied in
     "D",  # (d_inner,)
 )
@@ -24,7 +27,7 @@ DIAGONAL_WEIGHT_ORDER = (
 
 @dataclass(frozen=True)
 class DiagonalSSM(LayerOperator):
-    """x and y are (1, L, d_inner): h[e, n] = A[e, n] h[e, n] + x[e];
+    """x and y are (1, L, d_inner): h[e, n] += (A[e, n] - 1) h[e, n] + x[e];
     y[e] = Re(sum_n C[e, n] h[e, n]) + D[e] x[e].
 
     With `complex`, A, C and h are complex numbers, stored as pairs of floats. |A| <= 1 is not
@@ -68,7 +71,7 @@ class DiagonalSSM(LayerOperator):
         if len(x) != 3 or x[0] != 1 or x[1] < 1 or x[2] != self.d_inner:
             raise GraphError(f"DIAGONAL_SSM: input shape {x}, expected (1, L >= 1, {self.d_inner})")
         states = (self.d_inner, self.d_state, 2)[: 2 + int(self.complex)]
-        expected: dict[str, Shape] = {"A": states, "C": states, "D": (self.d_inner,)}
+        expected: dict[str, Shape] = {"A_less_1": states, "C": states, "D": (self.d_inner,)}
         for name, shape in self.named(shapes).items():
             if shape != expected[name]:
                 raise GraphError(f"DIAGONAL_SSM: {name} is {shape}, expected {expected[name]}")
@@ -89,12 +92,12 @@ class DiagonalSSM(LayerOperator):
         `carried` takes the state from call to call: empty at first, written by each.
         """
         carried = {} if carried is None else carried
-        a, c = self._numbers(w["A"]), self._numbers(w["C"])
-        h = carried.get("h", np.zeros((x.shape[0], *a.shape), a.dtype))
+        rate, c = self._numbers(w["A_less_1"]), self._numbers(w["C"])
+        h = carried.get("h", np.zeros((x.shape[0], *rate.shape), rate.dtype))
         y = np.empty_like(x)
         steps = range(x.shape[1])
         for t in reversed(steps) if self.reverse else steps:
-            h = a * h + x[:, t, :, np.newaxis]
+            h = h + (rate * h + x[:, t, :, np.newaxis])
             y[:, t] = (c * h).sum(axis=-1).real + w["D"] * x[:, t]
         carried["h"] = h
         return y.astype(x.dtype)
