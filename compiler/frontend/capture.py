@@ -24,6 +24,7 @@ from scanlet.frontend.program import Program, changes_in_place, from_exported
 from scanlet.frontend.quiet import quiet
 from scanlet.frontend.recognition import MixerRecord
 from scanlet.frontend.reference import Reference, of_module
+from scanlet.frontend.unfolding import unfold
 from scanlet.graph import Graph
 
 #: Lengths at which a mixer is compared with the canonical form besides those it is used at.
@@ -103,7 +104,8 @@ def _capture_module(
     original = _copied(model)
     checks.check_runs(original, inputs)
     step("recognising mixers")
-    mixers = recognition.find_in_module(original)
+    model = unfold(_copied(model))
+    mixers = recognition.find_in_module(model)
     step("capturing the network around the mixers")
     shell, opaque, program = _around(model, mixers, inputs)
     called = {path: stand_in for path, stand_in in opaque.items() if stand_in.lengths}
@@ -117,7 +119,7 @@ def _capture_module(
             for call in sorted(stand_in.calls, key=repr):
                 meant[path], deviation = recognition.verify(
                     meant[path],
-                    partial(call.repeat, original.get_submodule(path)),
+                    partial(call.repeat, model.get_submodule(path)),
                     stand_in.lengths,
                     others=OTHER_LENGTHS,
                     accept=accept,

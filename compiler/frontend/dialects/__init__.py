@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from scanlet.frontend.dialects import (
+    diagonal,
     falcon_mamba,
     gated_delta,
     jamba,
@@ -31,6 +32,7 @@ DIALECTS: tuple[Callable[[ModuleParameters], AnyMixer | None], ...] = (
     vision_mamba.recognise,
     mamba3.recognise,
     mamba2.recognise,
+    diagonal.recognise,
     falcon_mamba.recognise,
     jamba.recognise,
     mambapy.recognise,
