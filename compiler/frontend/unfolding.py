@@ -27,11 +27,11 @@ class UnfoldedS4D(nn.Module):
     def __init__(self, layer: nn.Module) -> None:
         super().__init__()
         kernel = layer.get_submodule("kernel")
-        channels, states = kernel.log_A_real.shape  # type: ignore[union-attr, misc]
+        channels, states = kernel.log_A_real.shape  # type: ignore[misc]
         self.ssm = DiagonalSSM(int(channels), 2 * int(states))
         for name in KERNEL:
             setattr(self.ssm, name, nn.Parameter(getattr(kernel, name).detach()))
-        self.ssm.D = nn.Parameter(layer.D.detach())  # type: ignore[operator, union-attr]
+        self.ssm.D = nn.Parameter(layer.D.detach())  # type: ignore[operator]
         self.rest = nn.Sequential(*(layer.get_submodule(name) for name in CHILDREN))
         self.transposed = bool(getattr(layer, "transposed", True))
 
