@@ -27,6 +27,7 @@ from scanlet.errors import (
     UnsupportedModelError,
     VerificationError,
 )
+from scanlet.passes import ExponentialMean
 from scanlet.targets import Target
 from scanlet.version import __version__
 
@@ -40,6 +41,7 @@ __all__ = [
     "Compiled",
     "EmitError",
     "ExecutionError",
+    "ExponentialMean",
     "GraphError",
     "InputError",
     "InvalidModelError",

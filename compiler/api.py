@@ -17,22 +17,24 @@ from scanlet.errors import (
     InputError,
     MissingToolError,
     TargetError,
-    VerificationError,
 )
 from scanlet.execution.samples import Sample, as_samples, check_tokens, random_samples
 from scanlet.graph import Graph
+from scanlet.passes import ExponentialMean, Stream, StreamShape, as_pooling
 from scanlet.passes.extents import Extent
 from scanlet.planning.planner import STACK_BYTES, Choice, choices, first_fit
 from scanlet.planning.tflm_arena import POINTERS_64, device_margin, predict_arena, ram_parts
 from scanlet.progress import Progress
 from scanlet.quantization.quantize import quantize
 from scanlet.targets import Target, find
+from scanlet.verifying import stream_reference, verify_compiled
 
 PRECISIONS = ("float32", "int8", "int16x8")
 MODES = ("sequence", "stream")
 STATES = ("int16", "float32")
 VERIFICATION_SAMPLES = 8
-GOLDEN_SAMPLES = 3
+#: Chunks of a sample, where chunks are as long as the example.
+VERIFICATION_CHUNKS = 4
 
 
 def compile(
@@ -43,6 +45,8 @@ def compile(
     precision: str = "float32",
     calibration_data: Iterable[Any] | None = None,
     mode: str = "sequence",
+    chunk: int | None = None,
+    pooling: str | ExponentialMean | None = None,
     state: str | None = None,
     float_modules: Sequence[str] = (),
     memory_limit: int | None = None,
@@ -64,9 +68,15 @@ def compile(
         precision: "float32", "int8", or "int16x8" (int8 weights, int16 activations).
         calibration_data: samples (each a tensor with its batch dimension of 1, or a tuple). An
             integer precision derives its ranges from them, some hundred typical ones; the result
-            is verified with them. Random ones verify float32 when absent.
+            is verified with them. Random ones verify float32 when absent. For stream mode each
+            is a stream from its start, of any number of chunks.
         mode: "sequence": each run starts from zero state; "stream": one run a chunk, the state
-            is carried until `reset`.
+            is carried until `reset`, and however a stream is cut, its outputs are the same bits.
+        chunk: steps a run in stream mode (default: as many as the example input has). The example
+            may be longer; it then shows what mixes time.
+        pooling: what a mean over time is over in stream mode: "mean" (all steps since the reset),
+            "exponential:STEPS" or `ExponentialMean(STEPS)`, "last" (the newest step), or "chunk"
+            (each chunk for itself). Has no default.
         state: how an integer mixer holds its recurrent state: "int16", with a scale for each
             channel and state, or "float32", with the recurrence in float; the target's choice
             when absent.
@@ -95,6 +105,7 @@ def compile(
     float_modules = (float_modules,) if isinstance(float_modules, str) else tuple(float_modules)
     _check_choice("precision", precision, PRECISIONS)
     _check_choice("mode", mode, MODES)
+    how = _stream(mode, chunk, pooling)
     _check_integer_options(precision, calibration_data, state, float_modules)
     if memory_limit is not None and memory_limit <= 0:
         raise InputError(f"memory_limit is {memory_limit}; it is a positive number of bytes")
@@ -114,11 +125,15 @@ def compile(
             reference = _standardized(reference, *statistics)
             original = original and _standardized(original, *statistics)
         step("optimizing the graph")
-        extents = passes.extents(graph, mode=mode)
+        stream = passes.stream_shape(graph, how) if how else None
+        extents = passes.extents(graph, mode=mode, how=how)
         if float_modules:  # what is fused with a neighbour cannot be left in float by itself
             extents = [_unfused(extents, float_modules)]
         names = _labels(labels, extents[0].graph)
-        samples = _samples(calibration_data, extents[0].graph, statistics)
+        samples = _samples(calibration_data, extents[0].graph, statistics, stream)
+        capture_reference = reference
+        if how and stream:
+            reference = stream_reference(reference, extents[0].graph, how, stream)
         quantized = None
         if precision != "float32":
             quantized = quantize(
@@ -128,19 +143,22 @@ def compile(
                 state=state or chosen.state,
                 float_modules=float_modules,
                 progress=step,
+                stream=stream,
             )
             extents = [Extent(extents[0].fusion, quantized.graph)]
         compiled = _fit(extents, chosen, precision, mode, symbol, memory_limit, step)
+        compiled.stream, compiled.how = stream, how
         compiled.source = graph if quantized is None else quantized.graph
         compiled.quantized, compiled.labels = quantized, names
         compiled.warnings += quantized.warnings if quantized else ()
         step("verifying against PyTorch")
-        _verify(compiled, reference, samples, tolerance)
+        verify_compiled(compiled, reference, samples, tolerance)
         from scanlet.emit.summary import summarize
 
         changed = None
         if original is not None:
-            changed = change_of(reference, original, samples)
+            whole = samples if stream is None else _samples(None, graph, statistics, None)
+            changed = change_of(capture_reference, original, whole)
             compiled.warnings += deviation_warnings(capture.mixers, changed)
         compiled.report = summarize(compiled, capture.mixers, changed)
         if output_dir is not None:
@@ -234,76 +252,47 @@ def _samples(
     data: Iterable[Any] | None,
     graph: Graph,
     statistics: tuple[np.ndarray, np.ndarray] | None,
+    stream: StreamShape | None,
 ) -> list[Sample]:
-    """The calibration data, checked; random samples of the inputs' shapes if there is none."""
+    """The calibration data, checked; random samples of the inputs' shapes if there is none.
+
+    Those of a stream are as long as the captured example, or some chunks where that is a chunk.
+    """
     if data is not None:
-        samples = as_samples(data, graph.inputs, "calibration_data")
+        samples = as_samples(data, graph.inputs, "calibration_data", stream)
         check_tokens(samples, graph, "calibration_data")
         return samples
     mean, std = statistics or (0.0, 1.0)
-    return random_samples(graph, VERIFICATION_SAMPLES, mean=mean, std=std)
+    if stream is None:
+        return random_samples(graph, VERIFICATION_SAMPLES, mean=mean, std=std)
+    chunks = max(1, stream.captured // stream.chunk)
+    longer = chunks if chunks > 1 else VERIFICATION_CHUNKS
+    return [
+        _joined(random_samples(graph, n, mean=mean, std=std, seed=seed), stream)
+        for seed, n in enumerate([chunks, longer] * (VERIFICATION_SAMPLES // 2))
+    ]
 
 
-def _verify(
-    compiled: Compiled,
-    reference: Callable[..., list[np.ndarray]],
-    samples: list[Sample],
-    tolerance: float | None,
-) -> None:
-    """Fill in `golden` and `verification`; raise VerificationError if the result deviates."""
-    from scanlet.execution.verification import TOLERANCE, verify
-
-    relative = TOLERANCE[compiled.precision] if tolerance is None else float(tolerance)
-    if not relative > 0:
-        raise InputError(f"tolerance is {tolerance}; it is a positive number")
-    graph = compiled.graph
-    assert graph is not None, "just built"
-    ran_on = "tflm-host"
-    try:
-        _ = compiled.interpreter
-    except MissingToolError as error:
-        compiled.warnings.append(f"not verified: {error.message}")
-        ran_on = "numpy"
-
-    def one_call(*sample: np.ndarray) -> list[np.ndarray]:
-        stored = compiled.stored_inputs(sample)
-        if ran_on == "numpy":
-            return compiled.real_outputs(graph.evaluate(stored, "float32"))
-        compiled.reset()
-        return compiled.real_outputs(compiled.interpreter.run(*stored))
-
-    try:
-        compiled.verification = verify(
-            one_call, reference, samples, tolerance=relative, ran_on=ran_on
-        )
-    except VerificationError as error:
-        if compiled.quantized is None:
-            raise
-        raise VerificationError(error.message, hint=_quantization_hint(compiled)) from error
-    if ran_on != "numpy":
-        compiled.reset()  # a stream begins with what the user runs first
-    golden = samples[:GOLDEN_SAMPLES]
-    accepted = relative * compiled.verification.scale
-    steps = [t.quantization.scales[0] for t in compiled.outputs if t.quantization]
-    if steps:  # what integers did here, they do on the device, but for a step or two
-        accepted = min(accepted, compiled.verification.max_error + 2 * max(steps))
-    compiled.golden = Golden(
-        inputs=tuple(golden),
-        outputs=tuple(tuple(reference(*sample)) for sample in golden),
-        tolerance=accepted,
+def _joined(chunks: list[Sample], stream: StreamShape) -> Sample:
+    """Chunks as one sequence."""
+    return tuple(
+        parts[0] if axis is None else np.concatenate(parts, axis=axis)
+        for parts, axis in zip(zip(*chunks, strict=True), stream.inputs, strict=True)
     )
 
 
-def _quantization_hint(compiled: Compiled) -> str:
-    """What to try where integers deviate too much: names the worst tensor, repeats warnings."""
-    assert compiled.quantized is not None
-    worst = [row for row in compiled.quantized.sensitivity if row.dtype != "float32"][:1]
-    tries = ['precision="int16x8"'] if compiled.precision == "int8" else []
-    tries += [
-        f"float_modules= with the module of {row.name!r}, the worst tensor ({row.noise_db:.1f} dB)"
-        for row in worst
-    ]
-    return "\n".join([f"try {', or '.join(tries)}, or raise tolerance=", *compiled.warnings])
+def _stream(mode: str, chunk: int | None, pooling: Any) -> Stream | None:
+    """What is chosen of stream mode; None in sequence mode."""
+    if mode != "stream":
+        if chunk is not None or pooling is not None:
+            raise InputError(
+                "chunk= and pooling= belong to stream mode",
+                hint='leave them away, or give mode="stream"',
+            )
+        return None
+    if chunk is not None and (not isinstance(chunk, int) or chunk < 1):
+        raise InputError(f"chunk is {chunk!r}; it is a positive number of steps")
+    return Stream(chunk, as_pooling(pooling))
 
 
 def _unfused(extents: Sequence[Extent], float_modules: Sequence[str]) -> Extent:

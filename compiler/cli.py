@@ -93,6 +93,15 @@ def compile_command(
         Path | None, typer.Option(help=".npz with `mean` and `std`, folded into the first layer.")
     ] = None,
     labels: Annotated[str | None, typer.Option(help="Class names, separated by commas.")] = None,
+    chunk: Annotated[
+        int | None, typer.Option(help="Stream mode: steps a run (default: the input's).")
+    ] = None,
+    pooling: Annotated[
+        str | None,
+        typer.Option(
+            help="Stream mode: what a mean over time is over; mean, exponential:STEPS, last, chunk."
+        ),
+    ] = None,
     name: Annotated[str | None, typer.Option(help="Prefix of the C symbols.")] = None,
     memory_limit: Annotated[int | None, typer.Option(help="Bytes of RAM for the arena.")] = None,
     tolerance: Annotated[float | None, typer.Option(help="Largest relative error.")] = None,
@@ -136,6 +145,8 @@ def compile_command(
         target=target,
         precision=precision,
         mode=mode,
+        chunk=chunk,
+        pooling=pooling,
         state=state,
         float_modules=float_module or (),
         memory_limit=memory_limit,
@@ -163,7 +174,10 @@ def compile_command(
 def run(
     project: Project,
     data: Annotated[
-        Path, typer.Argument(help=".npy or .npz: one sample (1, ...) or a batch (B, ...).")
+        Path,
+        typer.Argument(
+            help=".npy or .npz: a sample (1, ...), a batch (B, ...), or a stream's chunks."
+        ),
     ],
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Write the outputs to this .npy.")

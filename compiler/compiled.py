@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from scanlet.emit.flatbuffer_reader import ModelDescription, TensorDescription
     from scanlet.execution.host import Allocations, HostInterpreter
     from scanlet.execution.verification import Verification
-    from scanlet.passes import Extent
+    from scanlet.passes import Extent, Stream, StreamShape
     from scanlet.planning.plan import Plan
     from scanlet.planning.planner import Choice
     from scanlet.quantization.quantize import Quantized
@@ -45,7 +45,7 @@ class Compiled:
     `tflite` is the flatbuffer, `component` the C sources of the operator (path -> text), `report`
     the nested dictionary that report.json holds. `source` is the captured graph (the quantized
     one at an integer precision), `extents` the legal graph that was chosen, with what is fused
-    in it.
+    in it. In stream mode `stream` says where time lies, `how` what was chosen.
     """
 
     name: str
@@ -61,6 +61,8 @@ class Compiled:
     extents: tuple[Extent, ...] = field(default=(), repr=False)
     plan: Plan | None = field(default=None, repr=False)
     quantized: Quantized | None = field(default=None, repr=False)
+    stream: StreamShape | None = None
+    how: Stream | None = None
     verification: Verification | None = field(default=None, repr=False)
     warnings: list[str] = field(default_factory=list, repr=False)
 
@@ -103,23 +105,25 @@ class Compiled:
 
         An input is an array (or tensor) of the compiled shape (1, ...), or (B, ...) for a batch
         that runs sample by sample. Returns an array an output ((1, ...) or (B, ...)); a tuple if
-        the model has several outputs. In stream mode the state carries on from call to call, so
-        a batch is refused. Raises InputError if a shape does not fit.
+        the model has several outputs. Raises InputError if a shape does not fit.
+
+        In stream mode the state carries on from call to call until `reset`, so a batch is refused;
+        an input may be any number of chunks long, which run in turn: outputs with a time axis come
+        joined along it, others with a row a chunk.
 
         `on` names an emulated core or a board that one stands for ("cortex-m7", "esp32s3"): the
         network then runs there as machine code, as the generic C library (not TFLM), planned
-        again for that core unless `keep_plan`; state does not carry on from call to call.
+        again for that core unless `keep_plan`; state does not carry on from call to call there.
         """
+        calls = self._calls(self.stored_inputs(self._batches(inputs)))
         if on is None:
-            batches = self.stored_inputs(self._batches(inputs))
-            return _joined([self.real_outputs(outputs) for outputs in self._run_each(batches)])
-        from scanlet.execution.on_core import core_target, run_on_core
+            results = [self.interpreter.run(*call) for call in calls]
+        else:
+            from scanlet.execution.on_core import core_target, run_on_core
 
-        batches = self.stored_inputs(self._batches(inputs))
-        samples = [tuple(batch[i : i + 1] for batch in batches) for i in range(batches[0].shape[0])]
-        choice = self.planned_for(core_target(on), keep_plan=keep_plan)
-        results = run_on_core(choice.graph, choice.plan, samples)
-        return _joined([self.real_outputs(outputs) for outputs in results])
+            choice = self.planned_for(core_target(on), keep_plan=keep_plan)
+            results = run_on_core(choice.graph, choice.plan, calls)
+        return self._joined([self.real_outputs(outputs) for outputs in results])
 
     def measure(
         self,
@@ -133,7 +137,7 @@ class Compiled:
     ) -> dict[str, Any]:
         """What one inference costs on an emulated core: exact counts, not cycles.
 
-        `inputs` is one sample (default: the first golden one). Returns a mapping with
+        `inputs` is one sample, or chunk (default: the first golden one). Returns a mapping with
         `instructions`, `loads`, `stores`, the same by `functions`, `stack_bytes`, `ram_bytes`
         (static memory, input, output and stack), `text_bytes` and `rodata_bytes`. What is
         measured is the generic C library, not TFLM. `fused` False builds without fused
@@ -144,8 +148,8 @@ class Compiled:
         """
         from scanlet.execution.on_core import core_target, measure_on_core
 
-        real = [b[:1] for b in self._batches(inputs)] if inputs else list(self.golden.inputs[0])
-        sample = tuple(self.stored_inputs(real))
+        real = self._batches(inputs) if inputs else list(self.golden.inputs[0])
+        sample = self._calls(self.stored_inputs(real))[0]
         if naive and self.precision != "float32":
             raise InputError(
                 f"the naive transcription computes in float32, this model in {self.precision}",
@@ -161,11 +165,25 @@ class Compiled:
 
         `inputs` and `outputs` state scale and zero point: real = scale * (stored - zero_point).
         """
-        return _joined(self._run_each(self._batches(inputs, stored=True)))
+        calls = self._calls(self._batches(inputs, stored=True))
+        return self._joined([self.interpreter.run(*call) for call in calls])
 
-    def _run_each(self, batches: Sequence[np.ndarray]) -> list[list[np.ndarray]]:
-        count = batches[0].shape[0]
-        return [self.interpreter.run(*(b[i : i + 1] for b in batches)) for i in range(count)]
+    def _calls(self, batches: Sequence[np.ndarray]) -> list[Sample]:
+        """The inputs of each call: a sample of the batch, or a chunk of the stream."""
+        if self.stream is not None:
+            from scanlet.execution.streams import chunks_of
+
+            return list(chunks_of(batches, self.stream))
+        return [tuple(b[i : i + 1] for b in batches) for i in range(batches[0].shape[0])]
+
+    def _joined(self, results: Sequence[Sequence[np.ndarray]]) -> Any:
+        """The outputs [call][output] of calls, one behind the other: an array, or a tuple."""
+        axes = self.stream.outputs if self.stream else (None,) * len(results[0])
+        outputs = tuple(
+            np.concatenate(parts, axis=axis or 0) if len(results) > 1 else parts[0]
+            for parts, axis in zip(zip(*results, strict=True), axes, strict=True)
+        )
+        return outputs if len(outputs) > 1 else outputs[0]
 
     def stored_inputs(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Real input values as the model stores them: to nearest, saturated."""
@@ -193,9 +211,14 @@ class Compiled:
         if len(inputs) != len(self.inputs):
             raise InputError(f"{len(self.inputs)} inputs expected, got {len(inputs)}")
         batches = []
-        for tensor, value in zip(self.inputs, inputs, strict=True):
+        axes = self.stream.inputs if self.stream else (None,) * len(inputs)
+        for tensor, value, axis in zip(self.inputs, inputs, axes, strict=True):
             array = as_array(value)
-            if array.ndim != len(tensor.shape) or tuple(array.shape[1:]) != tensor.shape[1:]:
+            self._check_chunks(array, axis)
+            shape = list(tensor.shape[1:])
+            if axis and array.ndim > axis:
+                shape[axis - 1] = array.shape[axis]
+            if array.ndim != len(tensor.shape) or list(array.shape[1:]) != shape:
                 raise InputError(
                     f"input {tensor.name!r} has shape {tuple(array.shape)}, "
                     f"the model was compiled for {tensor.shape} (or a batch of them)"
@@ -220,6 +243,16 @@ class Compiled:
             )
         return batches
 
+    def _check_chunks(self, array: np.ndarray, axis: int | None) -> None:
+        if self.stream is None or axis is None or array.ndim <= axis:
+            return
+        length, chunk = array.shape[axis], self.stream.chunk
+        if length % chunk or not length:
+            raise InputError(
+                f"{length} steps are no whole number of chunks of {chunk}",
+                hint="keep what is left until the rest of the chunk is there",
+            )
+
     def planned_for(
         self,
         on: Target,
@@ -242,7 +275,7 @@ class Compiled:
         if keep_plan:
             tile = self.report["plan"]["tile"]
         elif self.source is not None and self.precision == "float32":
-            candidates = extents(self.source, mode=self.mode)
+            candidates = extents(self.source, mode=self.mode, how=self.how)
         return choose_plan(candidates, on, tile=tile, memory_limit=memory_limit)
 
     # -- saving --------------------------------------------------------------------------------
@@ -290,12 +323,3 @@ def _stored(tensors: Sequence[TensorDescription], arrays: Sequence[np.ndarray]) 
         quantized(array, tensor.quantization, tensor.dtype) if tensor.quantization else array
         for tensor, array in zip(tensors, arrays, strict=True)
     ]
-
-
-def _joined(results: Sequence[Sequence[np.ndarray]]) -> Any:
-    """[sample][output] as an array an output, samples along the first axis; one, or a tuple."""
-    outputs = tuple(
-        np.concatenate(parts) if len(results) > 1 else parts[0]
-        for parts in zip(*results, strict=True)
-    )
-    return outputs if len(outputs) > 1 else outputs[0]

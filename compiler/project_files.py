@@ -13,7 +13,7 @@ import numpy as np
 from scanlet.compiled import Compiled, Golden
 from scanlet.errors import InputError, ModelFileError
 from scanlet.graph.serialization import graph_from_bytes, graph_to_bytes
-from scanlet.passes import Extent, Fusion, run
+from scanlet.passes import Extent, Fusion, Stream, StreamShape, as_pooling, run
 from scanlet.targets import find
 from scanlet.version import __version__
 
@@ -72,9 +72,10 @@ def load(directory: Path) -> Compiled:
     }
     source = graph_from_bytes(_read(directory / GRAPH_FILE))
     try:
+        stream, how = _stream(report["stream"])
         fusion, legal = Fusion(**report["plan"]["fusion"]), source
         if report["precision"] == "float32":
-            legal = run(source, mode=report["mode"], fusion=fusion)
+            legal = run(source, mode=report["mode"], fusion=fusion, how=how)
         return Compiled(
             name=report["model"]["name"],
             target=find(report["target"]["name"]),
@@ -86,12 +87,25 @@ def load(directory: Path) -> Compiled:
             golden=_read_golden(directory, report["golden"]),
             report=report,
             source=source,
+            stream=stream,
+            how=how,
             extents=(Extent(fusion, legal),),
         )
     except (KeyError, TypeError) as error:
         raise ModelFileError(
             f"the entry {error} is missing or odd", where=str(directory / "report.json")
         ) from error
+
+
+def _stream(entry: dict[str, Any] | None) -> tuple[StreamShape | None, Stream | None]:
+    """What the report says of stream mode."""
+    if entry is None:
+        return None, None
+    sizes = {name: int(entry[name]) for name in ("chunk", "least", "captured")}
+    inputs, outputs = (tuple(entry[name]) for name in ("inputs", "outputs"))
+    return StreamShape(inputs, outputs, **sizes), Stream(
+        sizes["chunk"], as_pooling(entry["pooling"])
+    )
 
 
 def verify_golden(compiled: Compiled) -> list[GoldenResult]:

@@ -10,7 +10,8 @@ Little-endian, 52 bytes, and up to 32 more that are the kind's own (see `emit.ki
     12      int32[7]  in_features, d_model, d_inner, d_state, dt_rank, d_conv, d_out; 0 where a
                       kind has no such size
     40      uint32    options: bit 0 reverse, 1 residual, 2 stream, 3-4 norm (1 layer, 2 rms),
-                      5-6 pooling (1 mean, 2 last)
+                      5-6 pooling (1 mean, 2 last, 3 running mean), 16-31 its window in steps (0:
+                      the longest)
     44      uint32    weights: bit i is the i-th of the kind's order of weights
     48      float32   norm_eps; 0 for integers
 
@@ -35,7 +36,7 @@ SIZES = {KIND_GELU: FORMAT.size} | {
     code: FORMAT.size + kind.more.size for code, kind in BY_CODE.items()
 }
 NORMS = (None, "layer", "rms")
-POOLINGS = (None, "mean", "last")
+POOLINGS = (None, "mean", "last", "running")
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ class ParameterBlock:
     stream: bool = False
     norm: str | None = None
     pooling: str | None = None
+    window: int = 0
     weights: tuple[str, ...] = ()
     norm_eps: float = 0.0
     more: Any = None
@@ -78,6 +80,7 @@ def encode(layer: LayerPlan) -> bytes:
         | int(op.mode == "stream") << 2
         | NORMS.index(getattr(op, "norm", None)) << 3
         | POOLINGS.index(getattr(op, "pooling", None)) << 5
+        | getattr(op, "window", 0) << 16
     )
     inside = (getattr(op, name, 0) for name in ("d_inner", "d_state", "dt_rank", "d_conv"))
     shapes = (layer.in_features, layer.d_model, *inside, layer.d_out)
@@ -106,8 +109,8 @@ def decode(data: bytes) -> ParameterBlock:
         )
     norm, pooling = options >> 3 & 3, options >> 5 & 3
     order = BY_CODE[kind].order if kind in BY_CODE else ()
-    damaged = signature != _signature(data) or options >> 7 or mask >> len(order)
-    if damaged or norm >= len(NORMS) or pooling >= len(POOLINGS):
+    damaged = signature != _signature(data) or options >> 7 & 0x1FF or mask >> len(order)
+    if damaged or norm >= len(NORMS):
         raise ModelFileError("the parameter block is damaged")
     names = [field.name for field in fields(ParameterBlock)][2:9]
     return ParameterBlock(
@@ -119,6 +122,7 @@ def decode(data: bytes) -> ParameterBlock:
         stream=bool(options & 4),
         norm=NORMS[norm],
         pooling=POOLINGS[pooling],
+        window=options >> 16,
         weights=tuple(name for i, name in enumerate(order) if mask >> i & 1),
         norm_eps=eps,
         more=BY_CODE[kind].more.decode(data[FORMAT.size :]) if kind in BY_CODE else None,

@@ -60,6 +60,7 @@ class Library:
         self.weights: list[dict[str, Any]] = []
         self.constants: dict[tuple[str, bytes], str] = {}
         self.layers: list[dict[str, Any]] = []
+        self.layer_count = 0
         for i, tensor in enumerate(graph.inputs):
             self.names[id(tensor)] = f"input{i}"
         for i, tensor in enumerate(graph.outputs):
@@ -98,7 +99,7 @@ class Library:
             "weight_bytes": sum(weight["nbytes"] for weight in self.weights),
             "layers": self.layers,
             "steps": self.steps,
-            "operator_header": self.header() if self.layers else None,
+            "operator_header": self.header() if self.layer_count else None,
             "map": [
                 {
                     "offset": offset,
@@ -184,10 +185,12 @@ class Library:
             self.weight(named[packed.name].name, packed.data, str(packed.data.dtype))
             for packed in pack_layer(layer, data)
         ]
-        index = len(self.layers)
-        self.layers.append({"name": f"{layer.name}_{index}", "weights": weights, "type": "void"})
+        index = self.layer_count
+        self.layer_count += 1
+        if weights:
+            self.layers.append({"name": f"{layer.name}_{index}", "weights": weights})
         table = self.table_index(layer)
-        scratch = f"arena + {self.memory.scratch[index]}"
+        scratch = f"arena + {self.memory.scratch[index]}" if layer.scratch else "NULL"
         x = self.c_name(node.inputs[0])
         lines = []
         if layer.op.mode == "stream":
@@ -197,7 +200,7 @@ class Library:
             lines.append(f"scanlet_zero((float*)(void*)({state}), {layer.state_bytes // 4});")
         lines.append(
             f"{self.name}_layers[{table}].run({x}, {out}, {layer.length}, "
-            f"{layer.name}_{index}_weights, {scratch}, {state});"
+            f"{f'{layer.name}_{index}_weights' if weights else 'NULL'}, {scratch}, {state});"
         )
         return lines
 

@@ -19,6 +19,7 @@ from scanlet.emit.inner_norm_parameters import INNER_NORM_PARAMETERS
 from scanlet.emit.integer_parameters import INTEGER_PARAMETERS
 from scanlet.emit.mamba2_parameters import MAMBA2_PARAMETERS
 from scanlet.emit.more_parameters import NOTHING, MoreParameters
+from scanlet.emit.stream_parameters import STREAM_PARAMETERS
 from scanlet.graph.operators import (
     DIAGONAL_WEIGHT_ORDER,
     INTEGER_WEIGHT_ORDER,
@@ -26,13 +27,17 @@ from scanlet.graph.operators import (
     WEIGHT_ORDER,
     DiagonalSSM,
     IntegerSSM,
+    IntegerStreamPool,
     LayerOperator,
     Mamba2,
     SelectiveSSM,
+    StreamHistory,
+    StreamPool,
 )
 
 KIND_MAMBA1, KIND_GELU, KIND_INTEGER = 1, 2, 3
 KIND_MAMBA2, KIND_DIAGONAL = 4, 5
+KIND_STREAM_POOL, KIND_INTEGER_STREAM_POOL, KIND_STREAM_HISTORY = 16, 17, 18
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,8 @@ class EmittedKind:
     """`order`: names of all weights a kind can have, in the order of a node's inputs.
 
     `template` renders the C of one layer; `activation(op)` is the type of its input and output;
-    `max_length(op)` the longest sequence it takes, 0 for any.
+    `max_length(op)` the longest sequence it takes, 0 for any; `ahead(op)` how many steps its output
+    has more than its input.
     """
 
     code: int
@@ -49,10 +55,11 @@ class EmittedKind:
     more: MoreParameters = NOTHING
     activation: Callable[[LayerOperator], str] = lambda _: "float32"
     max_length: Callable[[LayerOperator], int] = lambda _: 0
+    ahead: Callable[[LayerOperator], int] = lambda _: 0
 
 
 def _integer_activation(op: LayerOperator) -> str:
-    assert isinstance(op, IntegerSSM)
+    assert isinstance(op, IntegerSSM | IntegerStreamPool | StreamHistory)
     return op.activation
 
 
@@ -60,6 +67,13 @@ def _integer_length(op: LayerOperator) -> int:
     assert isinstance(op, IntegerSSM)
     return 65535 if op.pooling == "mean" else 0
 
+
+def _history(op: LayerOperator) -> int:
+    assert isinstance(op, StreamHistory)
+    return op.steps
+
+
+STREAM = "operator/stream.c.j2"
 
 KINDS: dict[type[LayerOperator], EmittedKind] = {
     SelectiveSSM: EmittedKind(
@@ -78,6 +92,13 @@ KINDS: dict[type[LayerOperator], EmittedKind] = {
     ),
     DiagonalSSM: EmittedKind(
         KIND_DIAGONAL, DIAGONAL_WEIGHT_ORDER, "operator/diagonal_ssm.c.j2", DIAGONAL_PARAMETERS
+    ),
+    StreamPool: EmittedKind(KIND_STREAM_POOL, (), STREAM, STREAM_PARAMETERS),
+    IntegerStreamPool: EmittedKind(
+        KIND_INTEGER_STREAM_POOL, (), STREAM, STREAM_PARAMETERS, _integer_activation
+    ),
+    StreamHistory: EmittedKind(
+        KIND_STREAM_HISTORY, (), STREAM, STREAM_PARAMETERS, _integer_activation, ahead=_history
     ),
 }
 BY_CODE = {kind.code: kind for kind in KINDS.values()}

@@ -72,6 +72,7 @@ def _layer_context(layer: LayerPlan, block: bytes) -> dict[str, Any]:
         "types": types,
         "activation": kind.activation(layer.op),
         "max_length": kind.max_length(layer.op),
+        "ahead": kind.ahead(layer.op),
         "weights": {weight: (i, shape) for i, (weight, shape) in enumerate(shapes.items())},
         "scratch": {buffer.name: buffer for buffer in layer.scratch},
         "state": {buffer.name: buffer for buffer in layer.state},

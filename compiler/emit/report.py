@@ -1,11 +1,12 @@
 """report.json and report.html from the dictionary that `scanlet.emit.summary` fills in.
 
 Keys (schema_version 1): generator; model {name, labels, inputs, outputs: [{name, shape, dtype}]};
-target {name, description, ram_bytes, flash_bytes}; precision; mode; operators [{name, custom,
-inputs, outputs}]; multiply_accumulates {total, nodes {output: count}}; sizes {flatbuffer_bytes,
-weights_bytes}; arena {needed_bytes, reserved_bytes, recorded, tensors, scratch, persistent,
-structures}; plan {tile}; layers [{name, shapes, options, tile, scratch [{name, offset, bytes}],
-scratch_bytes, state_bytes}]; mixers [{path, dialect, deviation, accepted (it is no
+target {name, description, ram_bytes, flash_bytes}; precision; mode; stream (null in
+sequence mode) {inputs, outputs: [axis of time or null], chunk, least, captured, pooling};
+operators [{name, custom, inputs, outputs}]; multiply_accumulates {total, nodes {output: count}};
+sizes {flatbuffer_bytes, weights_bytes}; arena {needed_bytes, reserved_bytes, recorded, tensors,
+scratch, persistent, structures}; plan {tile}; layers [{name, shapes, options, tile, scratch [{name,
+offset, bytes}], scratch_bytes, state_bytes}]; mixers [{path, dialect, deviation, accepted (it is no
 rounding: accept_deviation)}]; verification {mean_error, max_error, label_agreement, samples,
 tolerance, ran_on, original (null, or where deviations were accepted how far the verified model is
 from the given one: {mean_error, max_error, scale, label_agreement})}; quantization

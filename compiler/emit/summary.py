@@ -57,6 +57,7 @@ def summarize(
         },
         "precision": compiled.precision,
         "mode": compiled.mode,
+        "stream": _stream(compiled),
         "operators": [
             {
                 "name": operator.name,
@@ -107,6 +108,14 @@ def summarize(
         },
         "warnings": list(compiled.warnings),
     }
+
+
+def _stream(compiled: Compiled) -> dict[str, Any] | None:
+    """What was chosen of stream mode."""
+    if compiled.stream is None or compiled.how is None:
+        return None
+    pooling = compiled.how.pooling
+    return {**asdict(compiled.stream), "pooling": None if pooling is None else str(pooling)}
 
 
 def _arena(compiled: Compiled, plan: Plan) -> dict[str, Any]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from scanlet.errors import InputError
 from scanlet.graph import Graph, Tensor
 from scanlet.graph.operators import Gather
+
+if TYPE_CHECKING:
+    from scanlet.passes import StreamShape
 
 Sample = tuple[np.ndarray, ...]
 
@@ -30,8 +33,11 @@ def as_array(value: Any) -> np.ndarray:
     return array
 
 
-def as_sample(value: Any, inputs: Sequence[Tensor], where: str) -> Sample:
-    """One sample as a tuple of arrays of the graph's input shapes and types.
+def as_sample(
+    value: Any, inputs: Sequence[Tensor], where: str, stream: StreamShape | None = None
+) -> Sample:
+    """One sample as a tuple of arrays of the graph's input shapes and types; of a stream, any
+    number of chunks.
 
     Raises InputError naming what does not fit.
     """
@@ -41,7 +47,8 @@ def as_sample(value: Any, inputs: Sequence[Tensor], where: str) -> Sample:
     if len(parts) != len(inputs):
         raise InputError(f"{len(inputs)} inputs expected, got {len(parts)}", where=where)
     arrays = []
-    for tensor, part in zip(inputs, parts, strict=True):
+    axes = stream.inputs if stream else (None,) * len(inputs)
+    for tensor, part, axis in zip(inputs, parts, axes, strict=True):
         try:
             array = as_array(part)
         except InputError as error:
@@ -50,7 +57,11 @@ def as_sample(value: Any, inputs: Sequence[Tensor], where: str) -> Sample:
                 where=where,
                 hint="give an array a sample (a tuple of them for several inputs), no labels",
             ) from error
-        if tuple(array.shape) != tensor.shape:
+        shape = list(tensor.shape)
+        if stream and axis is not None and array.ndim == len(shape):
+            _check_chunks(array.shape[axis], stream, where)
+            shape[axis] = array.shape[axis]
+        if list(array.shape) != shape:
             raise InputError(
                 f"input {tensor.name!r} has shape {tuple(array.shape)}, "
                 f"the model was compiled for {tensor.shape}",
@@ -63,14 +74,27 @@ def as_sample(value: Any, inputs: Sequence[Tensor], where: str) -> Sample:
                 f"input {tensor.name!r} takes integers ({tensor.dtype}), got fractions", where=where
             )
         arrays.append(array.astype(tensor.dtype))
+    if stream and len({a.shape[axis] for a, axis in zip(arrays, axes, strict=True) if axis}) > 1:
+        raise InputError("the inputs differ in length", where=where)
     return tuple(arrays)
 
 
-def as_samples(data: Iterable[Any], inputs: Sequence[Tensor], where: str) -> list[Sample]:
+def _check_chunks(length: int, stream: StreamShape, where: str) -> None:
+    if length % stream.chunk or not length:
+        raise InputError(
+            f"a sequence of {length} steps is no whole number of chunks of {stream.chunk}",
+            where=where,
+            hint="cut it, or compile with another chunk=",
+        )
+
+
+def as_samples(
+    data: Iterable[Any], inputs: Sequence[Tensor], where: str, stream: StreamShape | None = None
+) -> list[Sample]:
     """All samples of `data`; raises InputError if there is none or one holds a NaN."""
     if not isinstance(data, Iterable):
         raise InputError(f"a list of samples expected, got {type(data).__name__}", where=where)
-    samples = [as_sample(value, inputs, f"{where}[{i}]") for i, value in enumerate(data)]
+    samples = [as_sample(value, inputs, f"{where}[{i}]", stream) for i, value in enumerate(data)]
     if not samples:
         raise InputError("no samples: the iterable is empty", where=where)
     for i, sample in enumerate(samples):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from scanlet.errors import GraphError, InputError
-from scanlet.graph.operators.base import Operator
+from scanlet.graph.operators.base import Carried, Operator
 from scanlet.graph.quantized import evaluate_node
 from scanlet.graph.tensor import Tensor
 
@@ -184,16 +184,24 @@ class Graph:
                 raise GraphError(f"output {tensor.name!r} is never computed")
 
     def evaluate(
-        self, inputs: Mapping[str, np.ndarray] | Sequence[np.ndarray], dtype: str = "float64"
+        self,
+        inputs: Mapping[str, np.ndarray] | Sequence[np.ndarray],
+        dtype: str = "float64",
+        carried: dict[str, Carried] | None = None,
     ) -> list[np.ndarray]:
         """Run the NumPy meaning of every node; floats are computed in `dtype`.
 
-        Returns the output arrays in order. Shapes must match the graph's (batch 1).
+        Returns the output arrays in order. Shapes must match the graph's (batch 1). `carried`
+        takes the memory of a stream from call to call: empty at first, written by each.
         """
-        return [self.trace(inputs, dtype)[tensor.name] for tensor in self.outputs]
+        values = self.trace(inputs, dtype, carried)
+        return [values[tensor.name] for tensor in self.outputs]
 
     def trace(
-        self, inputs: Mapping[str, np.ndarray] | Sequence[np.ndarray], dtype: str = "float64"
+        self,
+        inputs: Mapping[str, np.ndarray] | Sequence[np.ndarray],
+        dtype: str = "float64",
+        carried: dict[str, Carried] | None = None,
     ) -> dict[str, np.ndarray]:
         """As `evaluate`, but return every tensor that is not constant, by name."""
         given = (
@@ -219,7 +227,8 @@ class Graph:
 
         for node in self.nodes:
             arrays = [value(t) for t in node.inputs]
-            values[node.output.name] = evaluate_node(node, arrays, dtype)
+            memory = None if carried is None else carried.setdefault(node.output.name, {})
+            values[node.output.name] = evaluate_node(node, arrays, dtype, memory)
         for tensor in self.outputs:
             values.setdefault(tensor.name, value(tensor))
         return values

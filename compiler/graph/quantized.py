@@ -7,30 +7,42 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from scanlet.graph.operators.base import Carried
 from scanlet.graph.operators.integer_ssm import IntegerSSM
+from scanlet.graph.operators.integer_stream_pool import IntegerStreamPool
 from scanlet.graph.operators.quantize import Dequantize, Quantize, to_stored
+from scanlet.graph.operators.streaming import StreamHistory
 from scanlet.graph.tensor import Quantization
 
 if TYPE_CHECKING:
     from scanlet.graph.graph import Node
 
+#: They compute on stored integers themselves.
+INTEGER_OPERATORS = (IntegerSSM, IntegerStreamPool)
 
-def evaluate_node(node: Node, arrays: Sequence[np.ndarray], dtype: str) -> np.ndarray:
+
+def evaluate_node(
+    node: Node, arrays: Sequence[np.ndarray], dtype: str, carried: Carried | None = None
+) -> np.ndarray:
     """The output of `node` for its input arrays: stored integers where tensors are quantized.
 
     Real values are computed in float64 where an input or the output is quantized, else in
-    `dtype`. IntegerSSM computes on integers itself.
+    `dtype`. IntegerSSM computes on integers itself. `carried` is what the node keeps of the stream
+    so far, if that is not its start.
     """
     op, output = node.op, node.output
-    if isinstance(op, IntegerSSM):
-        return op.evaluate(*arrays)
+    memory = {} if carried is None else carried
+    if isinstance(op, INTEGER_OPERATORS) or (
+        isinstance(op, StreamHistory) and op.activation != "float32"
+    ):
+        return op.advance(memory, *arrays)
     if isinstance(op, Dequantize):
         return op.evaluate(*arrays).astype(dtype)
     reals = [
         dequantized(array, tensor.quantization) if tensor.quantization else array
         for array, tensor in zip(arrays, node.inputs, strict=True)
     ]
-    result = op.evaluate(*reals)
+    result = op.advance(memory, *reals)
     if output.quantization is None or isinstance(op, Quantize):
         return result
     return quantized(result, output.quantization, output.dtype)

@@ -18,6 +18,8 @@ from scanlet.graph.operators import (
     Reshape,
     SelectiveSSM,
     Softmax,
+    StreamHistory,
+    StreamPool,
     StridedSlice,
     Transpose,
     Unary,
@@ -45,6 +47,8 @@ LEGAL_OPERATORS = (
     SelectiveSSM,
     Mamba2,
     DiagonalSSM,
+    StreamHistory,
+    StreamPool,
 )
 LEGAL_UNARY = frozenset(
     [

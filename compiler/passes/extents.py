@@ -10,6 +10,7 @@ from scanlet.graph import Graph
 from scanlet.graph.operators import LayerOperator
 from scanlet.passes.fuse_into_ssm import Fusion
 from scanlet.passes.pipeline import run
+from scanlet.passes.streaming import Stream
 
 
 @dataclass(frozen=True)
@@ -20,13 +21,16 @@ class Extent:
     graph: Graph
 
 
-def extents(graph: Graph, *, mode: str = "sequence") -> list[Extent]:
+def extents(graph: Graph, *, mode: str = "sequence", how: Stream | None = None) -> list[Extent]:
     """Every different legal graph of `graph` by what is fused, everything fused first.
 
-    Raises as `run` does.
+    In stream mode that one alone: which graph is cheaper depends on the length of a chunk, and
+    another one rounds differently. Raises as `run` does.
     """
-    found = [Extent(Fusion(), run(graph, mode=mode))]
-    if not any(isinstance(node.op, LayerOperator) for node in found[0].graph.nodes):
+    found = [Extent(Fusion(), run(graph, mode=mode, how=how))]
+    if mode == "stream" or not any(
+        isinstance(node.op, LayerOperator) for node in found[0].graph.nodes
+    ):
         return found
     seen = {_structure(found[0].graph)}
     for choice in product((True, False), repeat=4):

@@ -13,12 +13,13 @@ from scanlet.graph.operators import (
     Operator,
     Reduce,
     SelectiveSSM,
+    StreamPool,
     StridedSlice,
     Unary,
 )
 from scanlet.passes.affine import as_affine, set_affine
 from scanlet.passes.fold_affine import has_weights
-from scanlet.passes.fuse_pooling import pooling_kind
+from scanlet.passes.fuse_pooling import pooling_of
 from scanlet.passes.rewrite import new_tensor, push_behind
 
 
@@ -67,7 +68,10 @@ def _hoist_over_affine(graph: Graph, node: Node, before: Node, axes: tuple[int, 
     if affine is None or affine.axis in axes:
         return False
     axis, y = affine.axis, node.output
-    if axis is not None and isinstance(node.op, Reduce) and not node.op.keepdims:
+    drops = isinstance(node.op, StreamPool) or (
+        isinstance(node.op, Reduce) and not node.op.keepdims
+    )
+    if axis is not None and drops:
         axis -= sum(reduced < axis for reduced in axes)
     inner = new_tensor(graph, y, y.shape)
     node.inputs, node.outputs = [affine.x], [inner]
@@ -98,7 +102,7 @@ def split_pooling(graph: Graph) -> bool:
             and isinstance(mixer.op, SelectiveSSM)
             and graph.sole_consumer(mixer.output) is joint
             and mixer.output.shape[:2] == joint.output.shape[:2]
-            and pooling_kind(mixer, node) is not None
+            and pooling_of(mixer, node) is not None
             for mixer in mixers
         ]
         if not (all(fusable) or (isinstance(node.op, StridedSlice) and any(fusable))):
@@ -137,6 +141,8 @@ def _of_features(op: Operator, features: int) -> Operator:
 def _shortened(node: Node) -> tuple[int, ...]:
     """The axes that a mean or a slice shortens (never the batch axis); () if it is neither."""
     op = node.op
+    if isinstance(op, StreamPool):
+        return (1,)
     if isinstance(op, Reduce) and op.kind == "mean" and 0 not in op.axes:
         return op.axes
     if isinstance(op, StridedSlice):

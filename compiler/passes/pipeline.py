@@ -29,7 +29,7 @@ from scanlet.passes.recognise_norms import recognise_norms
 from scanlet.passes.remove_identities import remove_identities
 from scanlet.passes.share_common import share_common
 from scanlet.passes.sink_flips import lower_flips, sink_flips
-from scanlet.passes.streaming import stream
+from scanlet.passes.streaming import Stream, StreamShape, refuse_reversal, stream
 from scanlet.passes.use_reshapes import use_reshapes
 
 #: A pass changes the graph in place and says whether it did. Its docstring says what it needs
@@ -91,25 +91,44 @@ def composing(fusion: Fusion) -> tuple[Pass, ...]:
     return tuple(chosen)
 
 
-def run(graph: Graph, *, mode: str = "sequence", fusion: Fusion | None = None) -> Graph:
+def run(
+    graph: Graph,
+    *,
+    mode: str = "sequence",
+    fusion: Fusion | None = None,
+    how: Stream | None = None,
+) -> Graph:
     """A legal graph of the same meaning: every node is one TFLite operator or SELECTIVE_SSM.
 
     `graph` stays as it is. `mode` "stream" lets mixers carry their state from call to call and
-    refuses whatever else mixes time. `fusion` says what may join the mixers (default: all).
-    Raises UnsupportedModelError, naming the module, for what cannot be lowered.
+    refuses whatever else mixes time; `how` says what is chosen there. `fusion` says what may join
+    the mixers (default: all). Raises UnsupportedModelError, naming the module, for what cannot be
+    lowered.
     """
     if mode not in MODES:
         raise InputError(f"mode {mode!r} is unknown", hint=f"choose one of {', '.join(MODES)}")
     fusion = fusion or Fusion()
     legal = graph.copy()
     legal.validate()
-    apply_until_stable(legal, SIMPLIFY)
     if mode == "stream":
-        apply(legal, (stream,))
+        _streamed(legal, how or Stream())
+    else:
+        apply_until_stable(legal, SIMPLIFY)
     apply_until_stable(legal, (*joining(fusion), *SIMPLIFY))
     apply_until_stable(legal, (*composing(fusion), *SIMPLIFY))
     apply(legal, LEGALIZE)
     return legal
+
+
+def stream_shape(graph: Graph, how: Stream) -> StreamShape:
+    """Where time lies in the graph that `run` makes in stream mode. Raises as `run` does."""
+    return _streamed(graph.copy(), how)
+
+
+def _streamed(graph: Graph, how: Stream) -> StreamShape:
+    refuse_reversal(graph)
+    apply_until_stable(graph, SIMPLIFY)
+    return stream(graph, how)
 
 
 def apply(graph: Graph, passes: Sequence[Pass]) -> bool:

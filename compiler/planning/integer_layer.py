@@ -18,12 +18,14 @@ from scanlet.planning.layer import (
     NORM,
     OUT,
     SCAN,
+    SEEN,
     X_PROJECTIONS,
     Buffer,
     LayerPlan,
+    in_a_row,
     place_buffers,
 )
-from scanlet.planning.memory import Lifetime, align
+from scanlet.planning.memory import Lifetime
 
 SHORT, WORD = 2, 4  # bytes
 #: Sums over time are int32.
@@ -74,7 +76,7 @@ def plan_integer_layer(
         d_out=d_out,
         tile=tile,
         scratch=_scratch(op, in_features, d_model, tile, layout),
-        state=_state(op, layout),
+        state=_state(op, d_model, layout),
         layout=layout,
     )
 
@@ -119,21 +121,24 @@ def _scratch(
     return place_buffers(wanted)
 
 
-def _state(op: IntegerSSM, layout: IntegerLayout) -> tuple[Buffer, ...]:
+def _state(op: IntegerSSM, d_model: int, layout: IntegerLayout) -> tuple[Buffer, ...]:
     floats = op.state == "float32"
     nbytes = op.d_inner * op.d_state * (FLOAT if floats else SHORT)
     comment = "recurrent state (d_inner, d_state)" + (", float" if floats else "")
-    buffers = [Buffer("h", 0, nbytes, comment)]
+    wanted = [("h", nbytes, comment)]
     if op.d_conv > 1:
         shape = (
             "(d_conv - 1, d_inner)"
             if layout.history_strides(1, 1)[0] == 1
             else "(d_inner, d_conv - 1)"
         )
-        kept = layout.depth(op.d_inner) * (op.d_conv - 1) * SHORT
-        buffers.append(Buffer("history", align(nbytes), kept, f"conv history {shape}"))
+        nbytes = layout.depth(op.d_inner) * (op.d_conv - 1) * SHORT
+        wanted.append(("history", nbytes, f"conv history {shape}"))
     if op.mode == "stream" and not floats:
-        offset = align(buffers[-1].offset + buffers[-1].nbytes)
-        comment = "steps since the start, modulo 256, int32"
-        buffers.append(Buffer("past", offset, WORD, comment))
-    return tuple(buffers)
+        wanted.append(("past", WORD, "steps since the start, modulo 256, int32"))
+    if op.pooling == "running":
+        wanted.append(("pool", op.d_inner * WORD, "sums of g (d_inner), int32"))
+        if op.residual:
+            wanted.append(("pool_r", d_model * WORD, "sums of r (d_model), int32"))
+        wanted.append(SEEN)
+    return in_a_row(wanted)

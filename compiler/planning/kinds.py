@@ -12,7 +12,16 @@ import numpy as np
 
 from scanlet.errors import GraphError
 from scanlet.graph import Node
-from scanlet.graph.operators import DiagonalSSM, IntegerSSM, LayerOperator, Mamba2, SelectiveSSM
+from scanlet.graph.operators import (
+    DiagonalSSM,
+    IntegerSSM,
+    IntegerStreamPool,
+    LayerOperator,
+    Mamba2,
+    SelectiveSSM,
+    StreamHistory,
+    StreamPool,
+)
 from scanlet.planning.diagonal_layer import (
     diagonal_shapes,
     diagonal_types,
@@ -26,6 +35,7 @@ from scanlet.planning.integer_packing import integer_shapes, integer_types, pack
 from scanlet.planning.layer import LayerPlan, plan_layer
 from scanlet.planning.mamba2_layer import plan_mamba2_layer
 from scanlet.planning.mamba2_packing import mamba2_shapes, mamba2_types, pack_mamba2
+from scanlet.planning.stream_layers import plan_stream
 from scanlet.targets import Target
 
 
@@ -60,11 +70,17 @@ def _plan_diagonal(node: Node, target: Target, index: int, name: str, tile: int)
     return plan_diagonal_layer(node, index=index, name=name, tile=tile)
 
 
+#: Of an operator without weights.
+WEIGHTLESS = Kind(plan_stream, lambda _: {}, lambda _: {}, lambda _layer, _weights: {})
+
 KINDS: dict[type[LayerOperator], Kind] = {
     SelectiveSSM: Kind(_plan_float, float_shapes, float_types, pack_floats),
     IntegerSSM: Kind(_plan_integer, integer_shapes, integer_types, pack_integer),
     Mamba2: Kind(_plan_mamba2, mamba2_shapes, mamba2_types, pack_mamba2),
     DiagonalSSM: Kind(_plan_diagonal, diagonal_shapes, diagonal_types, pack_diagonal),
+    StreamPool: WEIGHTLESS,
+    IntegerStreamPool: WEIGHTLESS,
+    StreamHistory: WEIGHTLESS,
 }
 
 

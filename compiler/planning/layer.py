@@ -88,7 +88,7 @@ def plan_layer(node: Node, *, index: int, name: str, tile: int) -> LayerPlan:
         d_out=d_out,
         tile=tile,
         scratch=_scratch(op, in_features, d_model, d_out, tile),
-        state=_state(op),
+        state=_state(op, d_model),
     )
 
 
@@ -120,13 +120,13 @@ def _scratch(
     want("u", op.d_inner * column, X_PROJECTIONS, OUT, "conv and SiLU, then gated y (d_inner, T)")
     rows = op.dt_rank + 2 * op.d_state
     want("dbc", rows * column, X_PROJECTIONS, SCAN, "dt, then B and C by turns (rows, T)")
-    if op.pooling:
+    if op.pooling in ("mean", "last"):  # a running mean is state
         # A mean keeps a sum and its rounding error.
         width, shape = (2 * FLOAT, "2") if op.pooling == "mean" else (FLOAT, "")
         want("pool", op.d_inner * width, LOAD, OUT, f"pooled gated y (d_inner, {shape})")
         if op.residual:
             want("pool_r", d_model * width, LOAD, OUT, f"pooled residual (d_model, {shape})")
-    else:
+    elif not op.pooling:
         want("out", d_out * column, OUT, OUT, "output tile (d_out, T)")
     return place_buffers(wanted)
 
@@ -140,10 +140,27 @@ def place_buffers(wanted: Sequence[tuple[Lifetime, str]]) -> tuple[Buffer, ...]:
     )
 
 
-def _state(op: SelectiveSSM) -> tuple[Buffer, ...]:
-    h = Buffer("h", 0, op.d_inner * op.d_state * FLOAT, "recurrent state (d_inner, d_state)")
-    history = op.d_inner * (op.d_conv - 1) * FLOAT
-    if not history:
-        return (h,)
-    comment = "conv history (d_inner, d_conv - 1)"
-    return (h, Buffer("history", align(h.nbytes), history, comment))
+def _state(op: SelectiveSSM, d_model: int) -> tuple[Buffer, ...]:
+    wanted = [("h", op.d_inner * op.d_state * FLOAT, "recurrent state (d_inner, d_state)")]
+    if op.d_conv > 1:
+        history = op.d_inner * (op.d_conv - 1) * FLOAT
+        wanted.append(("history", history, "conv history (d_inner, d_conv - 1)"))
+    if op.pooling == "running":
+        wanted.append(("pool", op.d_inner * 2 * FLOAT, "sums of gated y, and what they lost"))
+        if op.residual:
+            wanted.append(("pool_r", d_model * 2 * FLOAT, "sums of r, and what they lost"))
+        wanted.append(SEEN)
+    return in_a_row(wanted)
+
+
+#: Of a running mean.
+SEEN = ("seen", 4, "steps that the means count, up to the window, int32")
+
+
+def in_a_row(wanted: Sequence[tuple[str, int, str]]) -> tuple[Buffer, ...]:
+    """Buffers for (name, bytes, comment), one behind the other."""
+    buffers, offset = [], 0
+    for name, nbytes, comment in wanted:
+        buffers.append(Buffer(name, offset, nbytes, comment))
+        offset = align(offset + nbytes)
+    return tuple(buffers)

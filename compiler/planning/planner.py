@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from scanlet.errors import TargetError
 from scanlet.graph import Graph
+from scanlet.graph.operators import LayerOperator
 from scanlet.passes.extents import Extent
 from scanlet.planning.cost_model import costs_of, estimate
 from scanlet.planning.generic import plan_memory
@@ -59,15 +60,25 @@ def choose_plan(
 
 def choices(extents: Sequence[Extent], target: Target, *, tile: int | None = None) -> list[Choice]:
     """Every combination of fusion and time tile, cheapest first."""
-    tiles = [tile] if tile else costs_of(target).tiles
     found = []
     for extent in extents:
-        for size in tiles:
+        for size in [tile] if tile else _tiles(extent.graph, target):
             plan = make_plan(extent.graph, target, tile=size)
             found.append(Choice(extent, plan, estimate(extent.graph, plan)))
             if not plan.layers:
                 break  # nothing is tiled
     return sorted(found, key=lambda c: (c.instructions, predicted_ram(c.graph, c.plan)))
+
+
+def _tiles(graph: Graph, target: Target) -> list[int]:
+    """Time tiles worth a look: in stream mode none that is longer than a chunk, but the first."""
+    tiles = list(costs_of(target).tiles)
+    chunks = [
+        node.inputs[0].shape[1]
+        for node in graph.nodes
+        if isinstance(node.op, LayerOperator) and node.op.mode == "stream"
+    ]
+    return [size for size in tiles if size <= max(chunks, default=size)] or tiles[:1]
 
 
 def first_fit(

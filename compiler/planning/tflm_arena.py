@@ -89,7 +89,8 @@ def predict_arena(
             if operator.parameters.is_layer:
                 layer = next(remaining)
                 stream = layer.op.mode == "stream"
-                scratch = [layer.scratch_bytes + (0 if stream else layer.state_bytes)]
+                nbytes = layer.scratch_bytes + (0 if stream else layer.state_bytes)
+                scratch = [nbytes] if nbytes else []
                 tail += layer.state_bytes if stream else 0
         tail += sizes.handle * len(scratch)
         buffers += [Lifetime(f"scratch of {operator.name}", n, step, step) for n in scratch]

@@ -10,12 +10,15 @@ from scanlet.graph import Graph, Node, Tensor
 from scanlet.graph.operators import (
     FLOAT_LAYERS,
     Binary,
+    Carried,
     Conv1d,
     Linear,
     Pool1d,
     Reduce,
     Reshape,
     Softmax,
+    StreamHistory,
+    StreamPool,
     Unary,
 )
 from scanlet.graph.operators.selective_ssm import Observe
@@ -27,7 +30,8 @@ Visit = Callable[[Node, list[np.ndarray], np.ndarray], None]
 class BatchedGraph:
     """Evaluates a float graph on batches of samples in `dtype`.
 
-    Mixers in stream mode carry their state from call to call (of one sample each then).
+    Operators of stream mode carry their memory from call to call, until `reset`; the samples of
+    successive calls then belong to the same streams.
     """
 
     def __init__(self, graph: Graph, observers: dict[str, Observe], dtype: str = "float32") -> None:
@@ -38,7 +42,11 @@ class BatchedGraph:
             for tensor in graph.tensors()
             if tensor.data is not None
         }
-        self._carried: dict[int, dict[str, np.ndarray]] = {}
+        self._carried: dict[int, Carried] = {}
+
+    def reset(self) -> None:
+        """Begin new streams."""
+        self._carried = {}
 
     def run(self, inputs: Sequence[np.ndarray], visit: Visit) -> None:
         """Evaluate the nodes in order; each of `inputs` is (B, *the input's shape)."""
@@ -64,6 +72,10 @@ class BatchedGraph:
             x, w = arrays[0][:, 0], node.op.named(arrays)
             carried = self._carried.setdefault(id(node), {}) if node.op.mode == "stream" else None
             return node.op.run(x, w, self.observers.get(node.output.name), carried)[:, np.newaxis]
+        if isinstance(node.op, StreamPool | StreamHistory):
+            return node.op.advance(self._carried.setdefault(id(node), {}), arrays[0][:, 0])[
+                :, np.newaxis
+            ]
         constant = [id(tensor) in self._constants for tensor in node.inputs]
         if _takes_batches(node):
             merged = [

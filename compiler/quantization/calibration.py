@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from scanlet.errors import CalibrationError
 from scanlet.execution.samples import Sample, as_samples
+from scanlet.execution.streams import chunks_of
 from scanlet.graph import Graph, Node, Tensor
 from scanlet.graph.operators import FLOAT_LAYERS, Conv1d, Linear, SelectiveSSM
+from scanlet.passes import StreamShape, rechunk
 from scanlet.quantization.batched import BatchedGraph, largest_tensor
 from scanlet.quantization.histogram import Histogram
 from scanlet.quantization.mixer_statistics import (
@@ -77,17 +79,20 @@ def calibrate(
     *,
     observer: str = "minmax",
     progress: Callable[[str], None] | None = None,
+    stream: StreamShape | None = None,
 ) -> Calibration:
     """Run `samples` through a legal float graph and collect what quantization needs.
 
     Args:
-        graph: what `passes.run` returns. Mixers in stream mode take the samples for consecutive
-            chunks of one stream.
+        graph: what `passes.run` returns. Without `stream`, mixers in stream mode take the samples
+            for consecutive chunks of one stream.
         samples: inputs, each an array or tensor of the input's shape, or a tuple of them.
         observer: how the ranges of tensors are chosen: "minmax", "percentile" (99.99 at each
             end) or "mse" (least squared error in int8). Outputs are never clipped, and stages
             inside of mixers neither: int16 has room for them.
         progress: is told how far it is.
+        stream: each sample is a stream of its own, of any number of chunks. It is taken in the
+            smallest steps that the graph knows, so that the chunks' length changes no range.
 
     Computes in float32. Raises CalibrationError where there is no data or a tensor becomes NaN
     or infinite, InputError where a sample does not fit. Whatever else is suspicious is among the
@@ -96,19 +101,45 @@ def calibrate(
     hint = "give some hundred inputs as they occur in use, for instance from the training set"
     if samples is None:
         raise CalibrationError("integer precisions need calibration data", hint=hint)
-    checked = as_samples(samples, graph.inputs, "calibration_data")
+    checked = as_samples(samples, graph.inputs, "calibration_data", stream)
+    if stream is not None:
+        stream = replace(stream, chunk=stream.least)
+        graph = graph.copy()
+        rechunk(graph, stream.chunk)
     collector = _Collector(graph, observer)
     runner = BatchedGraph(graph, {**collector.mixers})
-    size = _batch_size(graph)
-    for start in range(0, len(checked), size):
+    done = 0
+    for group in _batches(checked, graph, stream):
         if progress is not None:
-            progress(f"calibrating: {start}/{len(checked)} samples")
-        batch = _stacked(checked[start : start + size])
-        with np.errstate(all="ignore"):  # what overflows is found and named
-            for tensor, array in zip(graph.inputs, batch, strict=True):
-                collector.tensor(tensor, array)
-            runner.run(batch, collector.node)
+            progress(f"calibrating: {done}/{len(checked)} samples")
+        if stream is not None:
+            runner.reset()
+        chunks = [
+            [sample] if stream is None else list(chunks_of(sample, stream)) for sample in group
+        ]
+        for parts in zip(*chunks, strict=True):
+            batch = _stacked(parts)
+            with np.errstate(all="ignore"):  # what overflows is found and named
+                for tensor, array in zip(graph.inputs, batch, strict=True):
+                    collector.tensor(tensor, array)
+                runner.run(batch, collector.node)
+        done += len(group)
     return collector.result(len(checked))
+
+
+def _batches(
+    samples: list[Sample], graph: Graph, stream: StreamShape | None
+) -> Iterator[list[Sample]]:
+    """Samples to evaluate together: of the same length."""
+    size = _batch_size(graph, independent=stream is not None)
+    group: list[Sample] = []
+    for sample in samples:
+        same = not group or all(a.shape == b.shape for a, b in zip(group[0], sample, strict=True))
+        if not same or len(group) == size:
+            yield group
+            group = []
+        group.append(sample)
+    yield group
 
 
 class _Collector:
@@ -237,12 +268,12 @@ def _product_inputs(node: Node, x: np.ndarray) -> np.ndarray | None:
     return np.concatenate(windows, axis=-1)
 
 
-def _batch_size(graph: Graph) -> int:
+def _batch_size(graph: Graph, *, independent: bool) -> int:
     streams = any(isinstance(n.op, FLOAT_LAYERS) and n.op.mode == "stream" for n in graph.nodes)
-    if streams:
+    if streams and not independent:
         return 1
     return max(1, min(BATCH, BATCH_ELEMENTS // largest_tensor(graph)))
 
 
-def _stacked(samples: list[Sample]) -> list[np.ndarray]:
+def _stacked(samples: Sequence[Sample]) -> list[np.ndarray]:
     return [np.stack(arrays) for arrays in zip(*samples, strict=True)]

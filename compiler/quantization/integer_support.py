@@ -24,6 +24,8 @@ from scanlet.graph.operators import (
     Reshape,
     SelectiveSSM,
     Softmax,
+    StreamHistory,
+    StreamPool,
     StridedSlice,
     Transpose,
     Unary,
@@ -31,7 +33,10 @@ from scanlet.graph.operators import (
 
 INTEGER_BINARY = frozenset({"add", "sub", "mul", "maximum", "minimum"})
 INTEGER_UNARY = frozenset({"relu", "relu6", "tanh", "sigmoid", "abs"})
-ALWAYS = (Pool1d, Reshape, Transpose, StridedSlice, Concatenate, Pad, SelectiveSSM)
+ALWAYS = (
+    *(Pool1d, Reshape, Transpose, StridedSlice, Concatenate, Pad),
+    *(SelectiveSSM, StreamPool, StreamHistory),
+)
 #: Cheap operators, which may join the float operators around them.
 LIGHT = (Binary, Unary, Reduce, Reshape, Transpose, StridedSlice)
 #: Means and sums are accumulated in int32.

@@ -9,6 +9,7 @@ import numpy as np
 
 from scanlet.execution.samples import Sample
 from scanlet.graph import Graph
+from scanlet.passes import StreamShape
 from scanlet.quantization.calibration import calibrate
 from scanlet.quantization.integer_support import Island
 from scanlet.quantization.network import quantize_graph
@@ -42,15 +43,19 @@ def quantize(
     state: str,
     float_modules: Sequence[str] = (),
     progress: Callable[[str], None] = lambda _text: None,
+    stream: StreamShape | None = None,
 ) -> Quantized:
-    """Calibrate `graph` on `samples` and quantize it. Raises CalibrationError and InputError."""
-    calibration = calibrate(graph, samples, progress=progress)
+    """Calibrate `graph` on `samples` (of a stream, each from a reset on) and quantize it.
+
+    Raises CalibrationError and InputError.
+    """
+    calibration = calibrate(graph, samples, progress=progress, stream=stream)
     progress("rounding the weights")
     made = quantize_graph(
         graph, calibration, precision=precision, float_modules=float_modules, state=state
     )
     progress("measuring quantization noise")
     chosen = np.linspace(0, len(samples) - 1, min(SENSITIVITY_SAMPLES, len(samples))).astype(int)
-    noise = sensitivities(graph, made.graph, [samples[i] for i in chosen])
+    noise = sensitivities(graph, made.graph, [samples[i] for i in chosen], stream)
     warnings = (*calibration.warnings, *made.warnings)
     return Quantized(made.graph, state, made.islands, warnings, tuple(noise))

@@ -12,12 +12,16 @@ from scanlet.graph.operators import (
     Conv1d,
     Dequantize,
     Gather,
+    IntegerStreamPool,
     Linear,
     Operator,
     Quantize,
     SelectiveSSM,
+    StreamHistory,
+    StreamPool,
     Unary,
 )
+from scanlet.graph.operators.integer_stream_pool import FACTOR_BITS
 from scanlet.graph.quantized import quantized
 from scanlet.quantization.integer_support import is_real
 from scanlet.quantization.parameters import for_range, span
@@ -108,10 +112,24 @@ class Rebuild:
                 for tensor in node.inputs
             ]
             made = fixed_output(node, self.dtype) or wanted
-            self._emit(node, self._kernel(node.op, made), inputs, made)
+            self._emit(node, self._kernel(node, inputs, made), inputs, made)
 
-    def _kernel(self, op: Operator, quantization: Quantization) -> Operator:
-        """relu6 where no stored value exceeds 6 is relu: TFLite's kernel refuses it otherwise."""
+    def _kernel(self, node: Node, inputs: list[Tensor], quantization: Quantization) -> Operator:
+        """The operator on integers: a stream's own ones state their scales, and relu6 where no
+        stored value exceeds 6 is relu, as TFLite's kernel refuses it otherwise."""
+        op, given = node.op, inputs[0].quantization
+        if isinstance(op, StreamHistory):
+            return replace(op, activation=self.dtype, zero_point=quantization.zero_points[0])
+        if isinstance(op, StreamPool):
+            assert given is not None
+            ratio = given.scales[0] / quantization.scales[0]
+            return IntegerStreamPool(
+                window=op.window,
+                activation=self.dtype,
+                input_zero_point=given.zero_points[0],
+                output_zero_point=quantization.zero_points[0],
+                factor=round(ratio * 2**FACTOR_BITS),
+            )
         if op == Unary("relu6"):
             _, largest = span(quantization, self.dtype)
             if largest < 6.0 + quantization.scales[0] / 2:

@@ -23,6 +23,8 @@ from scanlet.graph.operators import (
     Reduce,
     Reshape,
     Softmax,
+    StreamHistory,
+    StreamPool,
     StridedSlice,
     Transpose,
     Unary,
@@ -32,7 +34,7 @@ from scanlet.quantization.parameters import FIXED_OUTPUTS, for_range, span
 
 Range = tuple[float, float]
 
-SAME_SCALE = (Reshape, Transpose, StridedSlice, Concatenate, Pad, Pool1d)
+SAME_SCALE = (Reshape, Transpose, StridedSlice, Concatenate, Pad, Pool1d, StreamHistory)
 #: How far beyond the calibrated range an activation reaches. One of 15 bits is cheap, and scores
 #: larger than calibration has seen do not all end at the same limit, where labels are lost.
 HEADROOM = {"int8": 1.0, "int16": 2.0}
@@ -173,7 +175,7 @@ class Scales:
                 return self._scale(node.inputs[0]) * self._scale(node.inputs[1])
             case Reduce("sum"):
                 return self._scale(node.inputs[0])
-            case Unary() | Reduce():
+            case Unary() | Reduce() | StreamPool():
                 return self._scale(node.inputs[0]) / VALUE_GAIN
         return 0.0
 

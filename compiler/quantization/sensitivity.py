@@ -9,8 +9,10 @@ import numpy as np
 
 from scanlet.errors import InputError
 from scanlet.execution.samples import Sample
+from scanlet.execution.streams import chunks_of
 from scanlet.graph import Graph, Tensor
 from scanlet.graph.quantized import dequantized, quantized
+from scanlet.passes import StreamShape
 from scanlet.quantization.calibration import Calibration, decibels
 
 
@@ -37,7 +39,12 @@ class Comparison:
     samples: int
 
 
-def compare(graph: Graph, quantized_graph: Graph, samples: Sequence[Sample]) -> Comparison:
+def compare(
+    graph: Graph,
+    quantized_graph: Graph,
+    samples: Sequence[Sample],
+    stream: StreamShape | None = None,
+) -> Comparison:
     """Run both graphs on float samples, the quantized one by its exact NumPy meaning.
 
     Compares all activations that exist under the same name in both. Raises InputError without a
@@ -51,14 +58,17 @@ def compare(graph: Graph, quantized_graph: Graph, samples: Sequence[Sample]) -> 
     noise, largest = dict(signal), dict(signal)
     same = 0
     for sample in samples:
-        wanted = graph.trace(sample)
-        found = quantized_graph.trace(stored_inputs(quantized_graph, sample))
-        for tensor in common:
-            real = wanted[tensor.name]
-            error = _real(tensor, found[tensor.name]) - real
-            signal[tensor.name] += float(np.mean(real * real))
-            noise[tensor.name] += float(np.mean(error * error))
-            largest[tensor.name] = max(largest[tensor.name], float(np.abs(error).max(initial=0)))
+        carried: tuple[dict, dict] = ({}, {})
+        for chunk in [sample] if stream is None else chunks_of(sample, stream):
+            wanted = graph.trace(chunk, carried=carried[0])
+            stored = stored_inputs(quantized_graph, chunk)
+            found = quantized_graph.trace(stored, carried=carried[1])
+            for tensor in common:
+                real, name = wanted[tensor.name], tensor.name
+                error = _real(tensor, found[name]) - real
+                signal[name] += float(np.mean(real * real))
+                noise[name] += float(np.mean(error * error))
+                largest[name] = max(largest[name], float(np.abs(error).max(initial=0)))
         first, other = graph.outputs[0].name, quantized_graph.outputs[0].name
         same += int(np.argmax(wanted[first]) == np.argmax(found[other]))
     rows = [
@@ -70,10 +80,13 @@ def compare(graph: Graph, quantized_graph: Graph, samples: Sequence[Sample]) -> 
 
 
 def sensitivities(
-    graph: Graph, quantized_graph: Graph, samples: Sequence[Sample]
+    graph: Graph,
+    quantized_graph: Graph,
+    samples: Sequence[Sample],
+    stream: StreamShape | None = None,
 ) -> list[Sensitivity]:
     """The tensors of `compare`, worst first."""
-    return list(compare(graph, quantized_graph, samples).tensors)
+    return list(compare(graph, quantized_graph, samples, stream).tensors)
 
 
 def stored_inputs(graph: Graph, sample: Sample) -> list[np.ndarray]:

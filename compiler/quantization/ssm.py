@@ -191,6 +191,7 @@ def integer_mixer(
         pooling=op.pooling,
         mode=op.mode,
         state=state,
+        window=op.window,
         **constants,
     )
     return integer, {name: made[name].astype(_TYPES.get(name, np.int32)) for name in order}

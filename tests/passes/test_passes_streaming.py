@@ -19,7 +19,6 @@ from scanlet.graph.operators import (
     Norm,
     Pad,
     Pool1d,
-    Reduce,
     Reshape,
     SelectiveSSM,
     Softmax,
@@ -45,9 +44,12 @@ def network(layer: Layer) -> Graph:
 REFUSED: dict[str, Layer] = {
     "flip": lambda b, h: b(Flip(1), h),
     "reversed mixer": lambda b, h: b.flip(b.mixer(b.flip(h))),
-    "convolution": lambda b, h: b(Conv1d(padding=(2, 0)), h, b.const(3, 3, 4)),
-    "strided convolution": lambda b, h: b(Conv1d(stride=2), h, b.const(3, 1, 4)),
-    "pooling window": lambda b, h: b(Pool1d("mean", 2, 2), h),
+    "convolution that looks ahead": lambda b, h: b(Conv1d(padding=(1, 1)), h, b.const(3, 3, 4)),
+    "convolution without padding": lambda b, h: b(Conv1d(), h, b.const(3, 3, 4)),
+    "convolution too late": lambda b, h: b(Conv1d(padding=(3, 0)), h, b.const(3, 3, 4)),
+    "stride of no chunk": lambda b, h: b(Conv1d(stride=4, padding=(2, 0)), h, b.const(3, 3, 4)),
+    "overlapping pooling windows": lambda b, h: b(Pool1d("mean", 2, 1), h),
+    "first step": lambda b, h: b.step(h, 0),
     "softmax over time": lambda b, h: b(Softmax(), b(Transpose((0, 2, 1)), h)),
     "linear over time": lambda b, h: b(Linear(), b(Transpose((0, 2, 1)), h), b.const(3, 6)),
     "norm over time": lambda b, h: b(Norm("rms", 1e-5), b(Transpose((0, 2, 1)), h)),
@@ -73,8 +75,17 @@ def test_what_mixes_time_is_refused_with_its_module(layer: str) -> None:
 ACCEPTED: dict[str, Layer] = {
     "linear": lambda b, h: b.linear(b.norm(b.unary("silu", h)), 3),
     "kernel of one": lambda b, h: b(Conv1d(), h, b.const(3, 1, 4)),
-    "mean": lambda b, h: b.linear(b.mean(h, 1), 2),
-    "max": lambda b, h: b(Reduce("max", (1,)), h),
+    "pooling windows": lambda b, h: b(Pool1d("mean", 2, 2), h),
+    "causal convolution": lambda b, h: b(Conv1d(padding=(2, 0)), h, b.const(3, 3, 4)),
+    "zeros ahead of a convolution": lambda b, h: b(
+        Conv1d(dilation=2), b(Pad(((0, 0), (4, 0), (0, 0))), h), b.const(3, 3, 4)
+    ),
+    "convolution whose end is cut": lambda b, h: b(
+        StridedSlice((0, 0, 0), (1, 6, 4), (1, 1, 1)),
+        b(Conv1d(padding=(2, 2), groups=4), h, b.const(4, 3, 1)),
+    ),
+    "strided convolution": lambda b, h: b(Conv1d(stride=2, padding=(1, 0)), h, b.const(3, 3, 4)),
+    "patches": lambda b, h: b(Conv1d(stride=3), h, b.const(3, 3, 4)),
     "last step": lambda b, h: b.reshape(b.step(h, 5), 1, 4),
     "features concatenated": lambda b, h: b(Concatenate(2), h, b.mixer(h)),
     "channels first and back": lambda b, h: b(
@@ -90,6 +101,7 @@ ACCEPTED: dict[str, Layer] = {
 def test_what_keeps_steps_apart_is_streamed(layer: str) -> None:
     graph = network(ACCEPTED[layer])
     legal = run(graph, mode="stream")
+    assert not kinds(legal, Pad), "zeros along time would come again in each chunk"
     assert {op.mode for op in kinds(legal, SelectiveSSM)} == {"stream"}
     assert {op.mode for op in kinds(run(graph), SelectiveSSM)} == {"sequence"}
     assert_same_meaning(graph, legal)
@@ -111,10 +123,18 @@ def test_tokens_are_streamed() -> None:
     assert kinds(run(graph, mode="stream"), SelectiveSSM)[0].mode == "stream"
 
 
-def test_chunks_of_one_step_cannot_mix_time() -> None:
+@pytest.mark.parametrize("length", [1, 6])
+def test_a_bidirectional_model_is_refused_even_in_chunks_of_one_step(length: int) -> None:
+    b = Builder(1, length, 4)
+    graph = b.done(b.add(b.mixer(b.x), b.flip(b.mixer(b.flip(b.x)))))
+    with pytest.raises(UnsupportedModelError, match="backwards in time"):
+        run(graph, mode="stream")
+
+
+def test_two_flips_cancel_in_chunks_of_one_step() -> None:
     b = Builder(1, 1, 4)
-    y = b.linear(b.reshape(b.flip(b.mixer(b.x)), 1, 4), 2)
-    assert kinds(run(b.done(y), mode="stream"), SelectiveSSM)[0].mode == "stream"
+    graph = b.done(b.mixer(b.flip(b.unary("exp", b.flip(b.x)))))
+    assert kinds(run(graph, mode="stream"), SelectiveSSM)[0].mode == "stream"
 
 
 def test_an_unknown_mode_is_refused() -> None:

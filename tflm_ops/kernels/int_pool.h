@@ -53,6 +53,41 @@ SCANLET_INLINE int32_t scanlet_int_mean(const int32_t sum, const int32_t length,
   return sum < 0 ? -(int32_t)mean : (int32_t)mean;
 }
 
+// Steps that a running mean counts behind `steps` more: no more than its window.
+SCANLET_INLINE int32_t scanlet_int_seen(const int32_t seen, const int32_t steps,
+                                        const int32_t window) {
+  return steps < window - seen ? seen + steps : window;
+}
+
+// scanlet_int_pool past the window: the sum's mean leaves it for each value that joins.
+SCANLET_NOINLINE void scanlet_int_pool_forget(const int16_t* const x, int32_t* const sums,
+                                              const int32_t count, const int32_t steps,
+                                              const int32_t x_k, const int32_t x_t,
+                                              const int32_t seen, const int32_t window) {
+  for (int32_t i = 0; i < count; ++i) {
+    const int16_t* const at = x + scanlet_int_place(i, x_k);
+    int32_t sum = sums[i];
+    for (int32_t t = 0; t < steps; ++t) {
+      if (seen + t >= window) sum -= scanlet_int_mean(sum, window, 0);
+      sum += at[t * x_t];
+    }
+    sums[i] = sum;
+  }
+}
+
+// scanlet_int_pool for a running mean that counts `seen` <= window <= SCANLET_INT_MAX_POOLED steps.
+SCANLET_INLINE void scanlet_int_pool_running(const int16_t* const x, int32_t* const sums,
+                                             const int32_t count, const int32_t T,
+                                             const int32_t steps, const int32_t x_k,
+                                             const int32_t x_t, const int32_t seen,
+                                             const int32_t window) {
+  if (steps <= window - seen) {
+    scanlet_int_pool(x, sums, count, T, steps, x_k, x_t);
+  } else {
+    scanlet_int_pool_forget(x, sums, count, steps, x_k, x_t, seen, window);
+  }
+}
+
 // The sums of each channel's g become out_proj's input (count,).
 SCANLET_INLINE void scanlet_int_pool_mean(const int32_t* const sums,
                                           const scanlet_channel* const channel, int16_t* const y,

@@ -26,9 +26,9 @@ typedef struct {
   int32_t dims[SCANLET_MAX_RANK];
 } scanlet_dims;
 
-// Runs `length` >= 1 steps on the layer's type of activation: x (length, in_features), y (length,
-// d_out) or (d_out,) when pooled. `weights` in the order of the table, `scratch` and `state`
-// 16-byte aligned.
+// Runs `length` >= 1 steps on the layer's type of activation: x (length, in_features), y (ahead +
+// length, d_out) or (d_out,) when pooled. `weights` in the order of the table, `scratch` and
+// `state` 16-byte aligned.
 typedef void (*scanlet_run)(const void* x, void* y, int32_t length, const void* const* weights,
                             uint8_t* scratch, uint8_t* state);
 
@@ -39,6 +39,7 @@ typedef struct {
   int32_t in_features;
   int32_t d_out;
   int32_t pooled;      // 1: the output is (1, d_out), whatever the length
+  int32_t ahead;       // steps that the output has more than the input
   int32_t max_length;  // in steps; 0: any
   int32_t stream;      // 1: the state persists from call to call
   uint32_t scratch_bytes;

@@ -60,11 +60,50 @@ SCANLET_INLINE void scanlet_pool_mean_tile(const float* const tile, float* const
   }
 }
 
-// pool (channels, 2) of sums becomes (channels,) of means.
-SCANLET_INLINE void scanlet_pool_mean_finish(float* const pool, const int32_t channels,
-                                             const int32_t length) {
+// sums (channels, 2) of `length` steps become means (channels,), which may lie in their place.
+SCANLET_INLINE void scanlet_pool_mean_finish(const float* const sums, float* const means,
+                                             const int32_t channels, const int32_t length) {
   const float scale = 1.0f / (float)length;
-  for (int32_t c = 0; c < channels; ++c) pool[c] = pool[2 * c] * scale;
+  for (int32_t c = 0; c < channels; ++c) means[c] = sums[2 * c] * scale;
+}
+
+// Steps that a running mean counts behind `steps` more: no more than its window.
+SCANLET_INLINE int32_t scanlet_seen(const int32_t seen, const int32_t steps, const int32_t window) {
+  return steps < window - seen ? seen + steps : window;
+}
+
+// scanlet_pool_mean_tile past the window: the sum's mean leaves it for each value that joins.
+SCANLET_NOINLINE void scanlet_pool_forget_tile(const float* const tile, float* const pool,
+                                               const int32_t channels, const int32_t T,
+                                               const int32_t steps, const int32_t seen,
+                                               const int32_t window) {
+  const float scale = 1.0f / (float)window;
+  for (int32_t c = 0; c < channels; ++c) {
+    const float* const row = tile + (ptrdiff_t)c * T;
+    float sum = pool[2 * c];
+    float lost = pool[2 * c + 1];
+    for (int32_t t = 0; t < steps; ++t) {
+      const float joins = row[t] - lost;
+      const float value = seen + t >= window ? SCANLET_MADD(joins, -scale, sum) : joins;
+      const float next = sum + value;
+      lost = (next - sum) - value;
+      sum = next;
+    }
+    pool[2 * c] = sum;
+    pool[2 * c + 1] = lost;
+  }
+}
+
+// scanlet_pool_mean_tile for a running mean that counts `seen` steps so far.
+SCANLET_INLINE void scanlet_pool_running_tile(const float* const tile, float* const pool,
+                                              const int32_t channels, const int32_t T,
+                                              const int32_t steps, const int32_t seen,
+                                              const int32_t window) {
+  if (steps <= window - seen) {
+    scanlet_pool_mean_tile(tile, pool, channels, T, steps);
+  } else {
+    scanlet_pool_forget_tile(tile, pool, channels, T, steps, seen, window);
+  }
 }
 
 // pool (channels,) becomes the newest of the first `steps` columns.

@@ -15,6 +15,7 @@
 #include "int_scan.h"
 #include "int_silu.h"
 #include "int_softplus.h"
+#include "int_stream.h"
 #include "int_tables.h"
 #include "int_tile_io.h"
 #include "real_rows.h"

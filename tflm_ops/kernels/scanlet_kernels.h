@@ -24,6 +24,7 @@
 #include "softplus.h"
 #include "ssd_scan.h"
 #include "step_limit.h"
+#include "stream.h"
 #include "tile_io.h"
 
 #endif  // SCANLET_KERNELS_H_

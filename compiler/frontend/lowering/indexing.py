@@ -163,7 +163,6 @@ def flip(context: Context, x: Value, dims: Sequence[int]) -> Tensor:
     # flip(Tensor self, int[] dims) -> Tensor
     y = context.activation(x)
     for dim in dims:
-        axis = axis_of(dim, len(y.shape))
-        if y.shape[axis] > 1:
-            y = context.emit(Flip(axis), y)
+        # Of an axis of one element, too: a stream's chunk of one step runs backwards as well.
+        y = context.emit(Flip(axis_of(dim, len(y.shape))), y)
     return y

@@ -1,9 +1,10 @@
 """The operators of the graph, one family a file."""
 
-from scanlet.graph.operators.base import LayerOperator, Operator, Shape
+from scanlet.graph.operators.base import Carried, LayerOperator, Operator, Shape
 from scanlet.graph.operators.diagonal_ssm import DIAGONAL_WEIGHT_ORDER, DiagonalSSM
 from scanlet.graph.operators.elementwise import BINARY, UNARY, Binary, Unary
 from scanlet.graph.operators.integer_ssm import INTEGER_WEIGHT_ORDER, IntegerSSM
+from scanlet.graph.operators.integer_stream_pool import IntegerStreamPool
 from scanlet.graph.operators.layout import (
     Concatenate,
     Flip,
@@ -19,6 +20,7 @@ from scanlet.graph.operators.normalization import ChannelAffine, Norm, Softmax
 from scanlet.graph.operators.quantize import Dequantize, Quantize
 from scanlet.graph.operators.reduction import REDUCTIONS, Reduce
 from scanlet.graph.operators.selective_ssm import WEIGHT_ORDER, SelectiveSSM
+from scanlet.graph.operators.streaming import StreamHistory, StreamPool
 
 #: The layers that compute on float32; their `run` takes batches and carries state.
 FLOAT_LAYERS = (SelectiveSSM, Mamba2, DiagonalSSM)
@@ -33,6 +35,7 @@ __all__ = [
     "UNARY",
     "WEIGHT_ORDER",
     "Binary",
+    "Carried",
     "ChannelAffine",
     "Concatenate",
     "Conv1d",
@@ -41,6 +44,7 @@ __all__ = [
     "Flip",
     "Gather",
     "IntegerSSM",
+    "IntegerStreamPool",
     "LayerOperator",
     "Linear",
     "Mamba2",
@@ -54,6 +58,8 @@ __all__ = [
     "SelectiveSSM",
     "Shape",
     "Softmax",
+    "StreamHistory",
+    "StreamPool",
     "StridedSlice",
     "Transpose",
     "Unary",

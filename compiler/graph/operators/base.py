@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 Shape = tuple[int, ...]
+
+#: What an operator carries from call to call, by name; empty at the start of a stream.
+Carried = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,10 @@ class Operator:
 
     def evaluate(self, *arrays: np.ndarray) -> np.ndarray:
         raise NotImplementedError(type(self).__name__)
+
+    def advance(self, carried: Carried, *arrays: np.ndarray) -> np.ndarray:  # noqa: ARG002
+        """As `evaluate`, for the next chunk of a stream; operators without a memory ignore it."""
+        return self.evaluate(*arrays)
 
 
 class LayerOperator(Operator):

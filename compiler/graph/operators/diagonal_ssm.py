@@ -12,7 +12,7 @@ from typing import ClassVar
 import numpy as np
 
 from scanlet.errors import GraphError
-from scanlet.graph.operators.base import LayerOperator, Shape
+from scanlet.graph.operators.base import Carried, LayerOperator, Shape
 
 #: Order of the weights among the node's inputs (after x); all are there.
 DIAGONAL_WEIGHT_ORDER = (
@@ -80,12 +80,16 @@ class DiagonalSSM(LayerOperator):
     def evaluate(self, *arrays: np.ndarray) -> np.ndarray:
         return self.run(arrays[0], self.named(arrays))
 
+    def advance(self, carried: Carried, *arrays: np.ndarray) -> np.ndarray:
+        own = carried if self.mode == "stream" else None
+        return self.run(arrays[0], self.named(arrays), None, own)
+
     def run(
         self,
         x: np.ndarray,
         w: dict[str, np.ndarray],
         observe: object = None,  # noqa: ARG002
-        carried: dict[str, np.ndarray] | None = None,
+        carried: Carried | None = None,
     ) -> np.ndarray:
         """The output for x (B, L, d_inner), any B, and the weights by name.
 

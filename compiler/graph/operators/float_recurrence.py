@@ -40,6 +40,7 @@ def float_recurrence(
     skip: np.ndarray,
     units: np.ndarray,
     bc_scales: np.ndarray,
+    h: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """The last state (d_inner, d_state), float32, and y (L, d_inner), integers before saturation.
 
@@ -50,13 +51,14 @@ def float_recurrence(
         skip: D, float32 (d_inner,).
         units: float32 (d_inner, 3): what steps of delta and u stand for, steps of y in a unit.
         bc_scales: float32 (2 d_state,): what steps of b stand for, then of c.
+        h: the state to go on from; zeros at first.
     """
     octaves = (rates.astype(np.float64) * math.log2(math.e)).astype(REAL)
     states = b.shape[1]
     step, x = delta.astype(REAL) * units[:, 0], u.astype(REAL) * units[:, 1]
     rows = b.astype(REAL) * bc_scales[:states] + LIFT
     out = c.astype(REAL) * bc_scales[states:]
-    h = np.zeros(octaves.shape, REAL)
+    h = np.zeros(octaves.shape, REAL) if h is None else h
     y = np.empty(x.shape, REAL)
     for t in range(len(x)):
         decay = power_of_two(step[t][:, np.newaxis] * octaves)

@@ -12,7 +12,7 @@ and C to y, is in float32: `float_recurrence`. Overflow is excluded by how weigh
     state                |decay * h| + |du * b| + 2^15 <= (2^15 - 1) 2^15 + 2^30 + 2^15 = 2^31 only
                          where all are extreme, which du and B, at most 32767 times 32768, are not
     output               d_state * |c| * |h| < 2^31 with |c| <= c_limit
-    pooling              length * |g| < 2^16 * 2^15
+    pooling              length * |g| < 2^16 * 2^15, a running mean's sum with its window as length
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import ClassVar
 import numpy as np
 
 from scanlet.errors import GraphError
-from scanlet.graph.operators.base import LayerOperator, Shape
+from scanlet.graph.operators.base import Carried, LayerOperator, Shape
 from scanlet.graph.operators.fixed_point import (
     decay,
     integer_sqrt,
@@ -41,6 +41,7 @@ from scanlet.graph.operators.mixer import (
     mixer_fused,
     mixer_multiplies,
 )
+from scanlet.graph.operators.streaming import LONGEST_INTEGER_WINDOW
 
 #: Order of the weights among the node's inputs (after x). `..._rows` hold (bias, factor) of each
 #: output: int16 result = saturate(scale(bias + product, factor)).
@@ -121,9 +122,15 @@ class IntegerSSM(LayerOperator):
     pooling: str | None = None
     mode: str = "sequence"
     state: str = "int16"
+    window: int = 0  # of the pooling "running", 0: LONGEST_INTEGER_WINDOW
 
     SIZES: ClassVar[tuple[str, ...]] = MIXER_SIZES
     OPTIONS: ClassVar[tuple[str, ...]] = MIXER_OPTIONS
+
+    @property
+    def counted(self) -> int:
+        """The window of a running mean in steps."""
+        return self.window or LONGEST_INTEGER_WINDOW
 
     def __post_init__(self) -> None:
         if self.state not in STATE_WEIGHTS:
@@ -192,14 +199,19 @@ class IntegerSSM(LayerOperator):
 
     def evaluate(self, *arrays: np.ndarray) -> np.ndarray:
         """The integer result for integer inputs, from zero state."""
-        stages = self.stages(*arrays)
+        return self.advance({}, *arrays)
+
+    def advance(self, carried: Carried, *arrays: np.ndarray) -> np.ndarray:
+        """The next chunk; `carried` is taken up in stream mode only."""
+        stages = self.stages(*arrays, carried=carried if self.mode == "stream" else None)
         return stages["out"][np.newaxis].astype(self.activation)
 
-    def stages(self, *arrays: np.ndarray) -> dict[str, np.ndarray]:
+    def stages(self, *arrays: np.ndarray, carried: Carried | None = None) -> dict[str, np.ndarray]:
         """Every intermediate result, time first; `out` without the batch dimension.
 
-        In int64, but for a state in float32.
+        In int64, but for a state in float32. `carried` is what a stream carries so far.
         """
+        carried = {} if carried is None else carried
         w = {
             name: np.asarray(array, np.float32 if name in STATE_WEIGHTS["float32"] else np.int64)
             for name, array in self.named(arrays).items()
@@ -213,17 +225,20 @@ class IntegerSSM(LayerOperator):
         xz = rescaled(w["in_proj_weight"], w["in_proj_rows"], n)
         x, z = xz[:, : self.d_inner], xz[:, self.d_inner :]
         stages = {"r": r, "n": n, "x": x, "z": z}
-        stages |= self.scan(x, w)
+        stages |= self.scan(x, w, carried)
         c = channels(w)
         g = saturate(scale(stages["y"] * silu(z, c["gate_fraction"]), c["gate_factor"]))
-        stages |= {"g": g, "out": self.project(g, r, w)}
+        stages |= {"g": g, "out": self.project(g, r, w, carried)}
         return stages
 
-    def scan(self, x: np.ndarray, w: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    def scan(
+        self, x: np.ndarray, w: dict[str, np.ndarray], carried: Carried
+    ) -> dict[str, np.ndarray]:
         """Convolution to y of every step; x (L, d_inner)."""
         c = channels(w)
-        length = len(x)
-        padded = np.concatenate([np.zeros((self.d_conv - 1, self.d_inner), np.int64), x])
+        length, past = len(x), carried.get("past", 0)
+        nothing = np.zeros((self.d_conv - 1, self.d_inner), np.int64)
+        padded = np.concatenate([carried.get("history", nothing), x])
         conv = c["conv_bias"] + sum(
             padded[k : k + length] * w["conv_weight"][:, k] for k in range(self.d_conv)
         )
@@ -236,26 +251,29 @@ class IntegerSSM(LayerOperator):
         delta = np.minimum(scale(softplus(argument, self.delta_fraction), c["delta_factor"]), 32767)
         stages = {"v": v, "u": u, "dt": dt, "b": b, "c": cs, "argument": argument, "delta": delta}
         recurrence = self._integers if self.state == "int16" else self._reals
-        return stages | recurrence(stages, w)
+        stages |= recurrence(stages, w, carried)
+        carried |= {"h": stages["h"], "history": padded[length:], "past": past + length}
+        return stages
 
     def _integers(
-        self, stages: dict[str, np.ndarray], w: dict[str, np.ndarray]
+        self, stages: dict[str, np.ndarray], w: dict[str, np.ndarray], carried: Carried
     ) -> dict[str, np.ndarray]:
         """The recurrence in integers: C within its limit, du, the last state, y."""
         c, u, delta, b = channels(w), stages["u"], stages["delta"], stages["b"]
         cs = np.clip(stages["c"], -self.c_limit, self.c_limit)
         du = saturate(scale(delta * u, c["du_factor"]))
-        h = np.zeros((self.d_inner, self.d_state), np.int64)
+        past = carried.get("past", 0)
+        h = carried.get("h", np.zeros((self.d_inner, self.d_state), np.int64))
         y = np.empty_like(u)
         shift = c["rate_shift"][:, np.newaxis]
         for t in range(len(u)):
             e = decay(delta[t][:, np.newaxis] * w["rates"], shift)
-            h = saturate((e * h + du[t][:, np.newaxis] * b[t] + rounding(t)) >> 15)
+            h = saturate((e * h + du[t][:, np.newaxis] * b[t] + rounding(past + t)) >> 15)
             y[t] = scale(h @ cs[t], c["y_factor"]) + scale(u[t] << 16, c["D_factor"])
         return {"c": cs, "du": du, "h": h, "y": saturate(y)}
 
     def _reals(
-        self, stages: dict[str, np.ndarray], w: dict[str, np.ndarray]
+        self, stages: dict[str, np.ndarray], w: dict[str, np.ndarray], carried: Carried
     ) -> dict[str, np.ndarray]:
         """The recurrence in float32: the last state, y."""
         with np.errstate(over="ignore", invalid="ignore"):
@@ -265,12 +283,20 @@ class IntegerSSM(LayerOperator):
                 skip=w["D"],
                 units=w["reals"],
                 bc_scales=w["bc_scales"],
+                h=carried.get("h"),
             )
         return {"h": h, "y": np.clip(y, -32768, 32767).astype(np.int64)}
 
-    def project(self, g: np.ndarray, r: np.ndarray, w: dict[str, np.ndarray]) -> np.ndarray:
+    def project(
+        self, g: np.ndarray, r: np.ndarray, w: dict[str, np.ndarray], carried: Carried
+    ) -> np.ndarray:
         """Pooling, out_proj, residual: the stored output."""
-        if self.pooling == "mean":
+        if self.pooling == "running":
+            window = self.counted
+            g = running_mean(g, 15, window, carried.setdefault("g", {}))
+            g = saturate(scale(g, channels(w)["pool_factor"]))
+            r = running_mean(r, 0, window, carried.setdefault("r", {}))
+        elif self.pooling == "mean":
             g = saturate(scale(mean(g, 15), channels(w)["pool_factor"]))
             r = mean(r, 0)
         elif self.pooling:
@@ -302,9 +328,26 @@ def mean(values: np.ndarray, fraction: int) -> np.ndarray:
     (L, n) to (1, n), L < 2^16, |values| <= 2^15, fraction <= 15: in 32 bits as the quotient
     shifted, plus the remainder shifted and divided.
     """
-    total = values.sum(axis=0, keepdims=True)
-    length = len(values)
-    return np.sign(total) * (((np.abs(total) << fraction) + length // 2) // length)
+    return quotient(values.sum(axis=0, keepdims=True), len(values), fraction)
+
+
+def quotient(total: np.ndarray, count: int, fraction: int) -> np.ndarray:
+    """total / count times 2^fraction, to nearest, halves away from zero."""
+    return np.sign(total) * (((np.abs(total) << fraction) + count // 2) // count)
+
+
+def running_mean(values: np.ndarray, fraction: int, window: int, carried: Carried) -> np.ndarray:
+    """`StreamPool`'s mean behind the chunk `values` (L, n) times 2^fraction, as (1, n).
+
+    Once `window` steps are summed, sum / window (to nearest, halves away from zero) leaves the sum
+    for each value that joins it: it stays below window * 2^15 < 2^31.
+    """
+    total, count = carried.get("sum", np.zeros_like(values[:1])), carried.get("count", 0)
+    for step in values:
+        total = total + step - (quotient(total, window, 0) if count >= window else 0)
+        count = min(count + 1, window)
+    carried["sum"], carried["count"] = total, count
+    return quotient(total, count, fraction)
 
 
 def normalized(r: np.ndarray, kind: str, fraction: int, eps: int) -> np.ndarray:

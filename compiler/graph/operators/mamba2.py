@@ -14,7 +14,7 @@ from typing import ClassVar
 import numpy as np
 
 from scanlet.errors import GraphError
-from scanlet.graph.operators.base import LayerOperator, Shape
+from scanlet.graph.operators.base import Carried, LayerOperator, Shape
 from scanlet.graph.operators.elementwise import silu, softplus
 from scanlet.graph.operators.normalization import rms_norm
 
@@ -138,12 +138,16 @@ class Mamba2(LayerOperator):
     def evaluate(self, *arrays: np.ndarray) -> np.ndarray:
         return self.run(arrays[0], self.named(arrays))
 
+    def advance(self, carried: Carried, *arrays: np.ndarray) -> np.ndarray:
+        own = carried if self.mode == "stream" else None
+        return self.run(arrays[0], self.named(arrays), None, own)
+
     def run(
         self,
         x: np.ndarray,
         w: dict[str, np.ndarray],
         observe: object = None,  # noqa: ARG002
-        carried: dict[str, np.ndarray] | None = None,
+        carried: Carried | None = None,
     ) -> np.ndarray:
         """The output for x (B, L, d_model), any B, and the weights by name.
 
@@ -162,7 +166,7 @@ class Mamba2(LayerOperator):
         return y[:, ::-1] if self.reverse else y
 
     def _convolution(
-        self, xbc: np.ndarray, w: dict[str, np.ndarray], carried: dict[str, np.ndarray]
+        self, xbc: np.ndarray, w: dict[str, np.ndarray], carried: Carried
     ) -> np.ndarray:
         """Causal, depthwise, with SiLU; (B, L, conv_channels) in and out."""
         batch, length, channels = xbc.shape
@@ -178,7 +182,7 @@ class Mamba2(LayerOperator):
         xbc: np.ndarray,
         dt: np.ndarray,
         w: dict[str, np.ndarray],
-        carried: dict[str, np.ndarray],
+        carried: Carried,
     ) -> np.ndarray:
         """The recurrence; dt (B, L, heads), the result (B, L, d_inner)."""
         batch, length, _ = xbc.shape

@@ -8,7 +8,7 @@ from typing import Protocol
 from scanlet.graph.operators.base import Shape
 
 MIXER_SIZES = ("d_inner", "d_state", "dt_rank", "d_conv")
-MIXER_OPTIONS = ("reverse", "norm", "residual", "pooling")
+MIXER_OPTIONS = ("reverse", "norm", "residual", "pooling", "window")
 PRODUCTS = ("input_weight", "in_proj_weight", "conv_weight", "x_proj_weight", "dt_proj_weight")
 
 

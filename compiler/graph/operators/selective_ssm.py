@@ -13,7 +13,7 @@ from typing import ClassVar
 import numpy as np
 
 from scanlet.errors import GraphError
-from scanlet.graph.operators.base import LayerOperator, Shape
+from scanlet.graph.operators.base import Carried, LayerOperator, Shape
 from scanlet.graph.operators.elementwise import silu, softplus
 from scanlet.graph.operators.mixer import (
     MIXER_OPTIONS,
@@ -22,6 +22,7 @@ from scanlet.graph.operators.mixer import (
     mixer_multiplies,
 )
 from scanlet.graph.operators.normalization import layer_norm, rms_norm
+from scanlet.graph.operators.streaming import LONGEST_WINDOW, running_mean
 
 #: Order of the weights among the node's inputs (after x); absent ones are left out.
 WEIGHT_ORDER = (
@@ -77,7 +78,8 @@ class SelectiveSSM(LayerOperator):
 
     `weights` names the node's inputs after x, a subsequence of WEIGHT_ORDER.
     `mode` "sequence" starts from zero state on each call, "stream" carries h and the conv history
-    from call to call (`evaluate` states one call from zero state in both).
+    from call to call (`evaluate` states one call from zero state in both). The pooling "running",
+    of stream mode only, is carried as well: the mean that `StreamPool` states, of `window`.
     """
 
     weights: tuple[str, ...]
@@ -89,13 +91,19 @@ class SelectiveSSM(LayerOperator):
     norm: str | None = None  # None | "layer" | "rms"
     norm_eps: float = 0.0
     residual: bool = False
-    pooling: str | None = None  # None | "mean" | "last"
+    pooling: str | None = None  # None | "mean" | "last" | "running"
     mode: str = "sequence"
     inner_norm: str | None = None  # None | "rms"
     inner_norm_eps: float = 0.0
+    window: int = 0  # of the pooling "running"
 
     SIZES: ClassVar[tuple[str, ...]] = MIXER_SIZES
     OPTIONS: ClassVar[tuple[str, ...]] = (*MIXER_OPTIONS, "inner_norm")
+
+    @property
+    def counted(self) -> int:
+        """The window of a running mean in steps."""
+        return self.window or LONGEST_WINDOW
 
     def __post_init__(self) -> None:
         order = [WEIGHT_ORDER.index(name) for name in self.weights]
@@ -105,6 +113,8 @@ class SelectiveSSM(LayerOperator):
             )
         if self.inner_norm is None and INNER_NORM_WEIGHTS & set(self.weights):
             raise GraphError("SELECTIVE_SSM: weights of inner norms, but no inner_norm")
+        if self.pooling == "running" and (self.mode != "stream" or self.reverse):
+            raise GraphError("SELECTIVE_SSM: a running mean goes forward in stream mode only")
 
     def weight_shapes(self, shapes: Sequence[Shape]) -> dict[str, Shape]:
         """The shapes of the node's weights by name, `shapes` being those of all its inputs."""
@@ -165,12 +175,17 @@ class SelectiveSSM(LayerOperator):
     def evaluate(self, *arrays: np.ndarray) -> np.ndarray:
         return self.run(arrays[0], self.named(arrays))
 
+    def advance(self, carried: Carried, *arrays: np.ndarray) -> np.ndarray:
+        return self.run(
+            arrays[0], self.named(arrays), None, carried if self.mode == "stream" else None
+        )
+
     def run(
         self,
         x: np.ndarray,
         w: dict[str, np.ndarray],
         observe: Observe | None = None,
-        carried: dict[str, np.ndarray] | None = None,
+        carried: Carried | None = None,
     ) -> np.ndarray:
         """The output for x (B, L, in_features), any B, and the weights by name.
 
@@ -181,6 +196,7 @@ class SelectiveSSM(LayerOperator):
         `carried` takes the state from call to call: empty at first, written by each.
         """
         show = observe or _ignore
+        carried = {} if carried is None else carried
         r = x[:, ::-1] if self.reverse else x
         if "input_weight" in w:
             show("input", r)
@@ -197,9 +213,15 @@ class SelectiveSSM(LayerOperator):
             xz[..., self.d_inner :],
             w,
             show,
-            {} if carried is None else carried,
+            carried,
         )
-        if self.pooling:
+        if self.pooling == "running":
+            g, r = (
+                running_mean(v, self.counted, carried.setdefault(name, {}))
+                for name, v in (("g", g), ("r", r))
+            )
+            show("pooled", g)
+        elif self.pooling:
             mean = self.pooling == "mean"
             g, r = (g.mean(axis=1), r.mean(axis=1)) if mean else (g[:, -1], r[:, -1])
             show("pooled", g)
@@ -216,7 +238,7 @@ class SelectiveSSM(LayerOperator):
         z: np.ndarray,
         w: dict[str, np.ndarray],
         show: Observe,
-        carried: dict[str, np.ndarray],
+        carried: Carried,
     ) -> np.ndarray:
         """Convolution, selective scan and gate; x, z and the result are (B, L, d_inner)."""
         show("x", x)

@@ -1,0 +1,116 @@
+"""The last step of compiling: what the flatbuffer computes, beside what PyTorch computes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from scanlet.compiled import Compiled, Golden
+from scanlet.errors import InputError, MissingToolError, VerificationError
+from scanlet.execution.samples import Sample
+from scanlet.execution.streams import at_the_end, chunks_of, meaning, run_stream, steps
+from scanlet.graph import Graph
+from scanlet.passes import ExponentialMean, Stream, StreamShape
+
+GOLDEN_SAMPLES = 3
+
+Reference = Callable[..., list[np.ndarray]]
+
+
+def verify_compiled(
+    compiled: Compiled, reference: Reference, samples: list[Sample], tolerance: float | None
+) -> None:
+    """Fill in `golden` and `verification`; raise VerificationError if the result deviates."""
+    from scanlet.execution.verification import TOLERANCE, verify
+
+    relative = TOLERANCE[compiled.precision] if tolerance is None else float(tolerance)
+    if not relative > 0:
+        raise InputError(f"tolerance is {tolerance}; it is a positive number")
+    graph = compiled.graph
+    assert graph is not None, "just built"
+    ran_on = "tflm-host"
+    try:
+        _ = compiled.interpreter
+    except MissingToolError as error:
+        compiled.warnings.append(f"not verified: {error.message}")
+        ran_on = "numpy"
+
+    def from_reset(*sample: np.ndarray) -> list[np.ndarray]:
+        stored = compiled.stored_inputs(sample)
+        if ran_on == "numpy":
+            carried: dict = {}
+            return _whole(
+                lambda *part: graph.evaluate(part, "float32", carried), stored, compiled.stream
+            )
+        compiled.reset()
+        return _whole(compiled.interpreter.run, stored, compiled.stream)
+
+    try:
+        compiled.verification = verify(
+            lambda *sample: compiled.real_outputs(from_reset(*sample)),
+            reference,
+            samples,
+            tolerance=relative,
+            ran_on=ran_on,
+        )
+    except VerificationError as error:
+        if compiled.quantized is None:
+            raise
+        raise VerificationError(error.message, hint=_quantization_hint(compiled)) from error
+    if ran_on != "numpy":
+        compiled.reset()  # a stream begins with what the user runs first
+    golden = samples[:GOLDEN_SAMPLES]
+    if compiled.stream is not None:  # one call each
+        golden = [next(chunks_of(sample, compiled.stream)) for sample in golden]
+    accepted = relative * compiled.verification.scale
+    quanta = [t.quantization.scales[0] for t in compiled.outputs if t.quantization]
+    if quanta:  # what integers did here, they do on the device, but for a step or two
+        accepted = min(accepted, compiled.verification.max_error + 2 * max(quanta))
+    compiled.golden = Golden(
+        inputs=tuple(golden),
+        outputs=tuple(tuple(reference(*sample)) for sample in golden),
+        tolerance=accepted,
+    )
+
+
+def stream_reference(
+    reference: Reference, graph: Graph, how: Stream, shape: StreamShape
+) -> Reference:
+    """What a streamed model's outputs are behind a whole sequence: PyTorch's own for a sequence as
+    long as the one captured, where the pooling over the stream is the model's; else the meaning
+    of the legal float `graph`."""
+    pooling = how.pooling
+    own = (
+        pooling in (None, "mean")
+        or (pooling == "chunk" and shape.chunk == shape.captured)
+        or (isinstance(pooling, ExponentialMean) and pooling.steps >= shape.captured)
+    )
+    stated = meaning(graph, shape)
+
+    def run(*sample: np.ndarray) -> list[np.ndarray]:
+        if own and steps(sample, shape) == shape.captured:
+            return reference(*sample)
+        return [array.astype(np.float32) for array in stated(*sample)]
+
+    return run
+
+
+def _whole(
+    run: Reference, sample: Sequence[np.ndarray], stream: StreamShape | None
+) -> list[np.ndarray]:
+    if stream is None:
+        return run(*sample)
+    return at_the_end(run_stream(run, sample, stream), stream)
+
+
+def _quantization_hint(compiled: Compiled) -> str:
+    """What to try where integers deviate too much: names the worst tensor, repeats warnings."""
+    assert compiled.quantized is not None
+    worst = [row for row in compiled.quantized.sensitivity if row.dtype != "float32"][:1]
+    tries = ['precision="int16x8"'] if compiled.precision == "int8" else []
+    tries += [
+        f"float_modules= with the module of {row.name!r}, the worst tensor ({row.noise_db:.1f} dB)"
+        for row in worst
+    ]
+    return "\n".join([f"try {', or '.join(tries)}, or raise tolerance=", *compiled.warnings])
