@@ -134,7 +134,10 @@ TfLiteStatus MicroInterpreter::Invoke() {
   return Mode("failing") ? kTfLiteError : kTfLiteOk;
 }
 
-TfLiteStatus MicroInterpreter::Reset() { return kTfLiteOk; }
+TfLiteStatus MicroInterpreter::Reset() {
+  if (Mode("telling")) std::printf("[reset]\n");
+  return kTfLiteOk;
+}
 TfLiteTensor* MicroInterpreter::input(size_t index) { return &Inputs()[index].tensor; }
 TfLiteTensor* MicroInterpreter::output(size_t index) { return &Outputs()[index].tensor; }
 size_t MicroInterpreter::inputs_size() const { return config::kInputCount; }
