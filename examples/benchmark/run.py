@@ -11,6 +11,7 @@ from rich.table import Table
 
 from examples.benchmark.integers import integer_cost_by_core
 from examples.benchmark.networks import CORES, NETWORKS, compile_network, console
+from examples.benchmark.streams import stream_memory
 
 LENGTHS = (10, 100, 1000)
 
@@ -98,6 +99,7 @@ def main() -> None:
         figures += floats + integer_cost_by_core(name, floats)
     figures.append(smallest_memory("HAR 10x57", 16384))
     figures.append(smallest_memory("KWS 100x40", 32768))
+    figures += stream_memory("KWS 100x40")
     figures += cost_by_length("KWS 100x40")
     figures += step_cost_by_length("KWS 100x40")
     console.print("Instructions, not cycles; sizes in bytes; fused multiply-adds where there are.")

@@ -68,7 +68,7 @@ def main() -> None:
     arguments = parser.parse_args()
 
     model, mean, std = load_model()
-    folder = None if arguments.synthetic else _recordings(arguments.data)
+    folder = None if arguments.synthetic else find_recordings(arguments.data)
     if folder is None:
         title = "6 seconds of synthetic audio"
         calibration = x = features(synthetic_audio())
@@ -119,7 +119,7 @@ def load_model() -> tuple[nn.Module, np.ndarray, np.ndarray]:
     return model, statistics["mean"], statistics["std"]
 
 
-def _recordings(given: str | None) -> Path | None:
+def find_recordings(given: str | None) -> Path | None:
     """The folder that was asked for, or the default one if there are recordings in it."""
     if given or "SCANLET_DATA" in os.environ:
         return data_folder(given, WHERE_FROM)

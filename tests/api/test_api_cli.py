@@ -120,3 +120,21 @@ def test_help_names_the_commands_and_exit_codes():
     text = scanlet("--help").stdout
     for command in ("compile", "run", "verify", "inspect", "targets", "Exit codes"):
         assert command in text
+
+
+def test_a_stream_is_compiled_and_run_chunk_by_chunk(project, tmp_path):
+    weights = project.parent / "weights.pt"
+    given = ("compile", "cli_models:create", "--weights", weights, "--input-shape", "1,8,4")
+    chosen = ("--mode", "stream", "--chunk", "2", "--name", "net", "-o", tmp_path / "s")
+    assert "exponential:STEPS" in scanlet(*given, *chosen, code=1).stderr
+    scanlet(*given, *chosen, "--pooling", "mean")
+    x = np.random.default_rng(0).standard_normal((1, 8, 4)).astype(np.float32)
+    np.save(tmp_path / "x.npy", x)
+    done = scanlet("run", tmp_path / "s", tmp_path / "x.npy", "--json")
+    rows = np.array(json.loads(done.stdout)["outputs"][0])
+    assert rows.shape == (4, 2)
+    from cli_models import create
+
+    with torch.no_grad():
+        expected = create().eval()(torch.from_numpy(x)).numpy()
+    np.testing.assert_allclose(rows[-1:], expected, rtol=1e-4, atol=1e-6)

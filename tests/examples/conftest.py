@@ -17,11 +17,11 @@ RunExample = Callable[..., str]
 
 @pytest.fixture(scope="session")
 def run_example() -> RunExample:
-    """Run examples.<name>.run with arguments; what it printed, or the test fails."""
+    """Run examples.<name>.<module> with arguments; what it printed, or the test fails."""
 
-    def run(name: str, *arguments: str) -> str:
+    def run(name: str, *arguments: str, module: str = "run") -> str:
         result = subprocess.run(
-            [sys.executable, "-m", f"examples.{name}.run", *arguments],
+            [sys.executable, "-m", f"examples.{name}.{module}", *arguments],
             cwd=CHECKOUT,
             env={**os.environ, "COLUMNS": "200", "OMP_NUM_THREADS": "1"},
             capture_output=True,
