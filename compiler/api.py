@@ -22,10 +22,11 @@ from scanlet.execution.samples import Sample, as_samples, check_tokens, random_s
 from scanlet.graph import Graph
 from scanlet.passes import ExponentialMean, Stream, StreamShape, as_pooling
 from scanlet.passes.extents import Extent
-from scanlet.planning.planner import STACK_BYTES, Choice, choices, first_fit
+from scanlet.planning.planner import STACK_BYTES, Alternative, Choice, choices, first_fit
 from scanlet.planning.tflm_arena import POINTERS_64, device_margin, predict_arena, ram_parts
 from scanlet.progress import Progress
 from scanlet.quantization.quantize import quantize
+from scanlet.standardization import along_features, standardized
 from scanlet.targets import Target, find
 from scanlet.verifying import stream_reference, verify_compiled
 
@@ -99,6 +100,7 @@ def compile(
     Raises:
         ScanletError: one of its subclasses, saying what was found, where, and what to do.
     """
+    given = dict(locals())
     from scanlet import frontend, passes
 
     chosen = find(target)
@@ -121,9 +123,9 @@ def compile(
         if normalization is not None:
             mean, std = normalization
             graph = passes.fold_normalization(graph, mean, std)
-            statistics = (_along_features(mean, capture.graph), _along_features(std, capture.graph))
-            reference = _standardized(reference, *statistics)
-            original = original and _standardized(original, *statistics)
+            statistics = (along_features(mean, capture.graph), along_features(std, capture.graph))
+            reference = standardized(reference, *statistics)
+            original = original and standardized(original, *statistics)
         step("optimizing the graph")
         stream = passes.stream_shape(graph, how) if how else None
         extents = passes.extents(graph, mode=mode, how=how)
@@ -153,6 +155,7 @@ def compile(
         compiled.warnings += quantized.warnings if quantized else ()
         step("verifying against PyTorch")
         verify_compiled(compiled, reference, samples, tolerance)
+        from scanlet.emit.report.content.reproduce import call_text
         from scanlet.emit.summary import summarize
 
         changed = None
@@ -160,7 +163,15 @@ def compile(
             whole = samples if stream is None else _samples(None, graph, statistics, None)
             changed = change_of(capture_reference, original, whole)
             compiled.warnings += deviation_warnings(capture.mixers, changed)
-        compiled.report = summarize(compiled, capture.mixers, changed)
+        compiled.report = summarize(
+            compiled,
+            capture.mixers,
+            changed,
+            captured=graph,
+            extents=extents,
+            memory_limit=memory_limit,
+            call=call_text(compile, given),
+        )
         if output_dir is not None:
             step("writing the project")
             compiled.save(output_dir)
@@ -219,14 +230,17 @@ def _fit(
     from scanlet.emit.flatbuffer_reader import read_model
 
     limit = min(memory_limit or target.ram_bytes, target.ram_bytes)
+    parts: dict[int, dict[str, int]] = {}
 
     def predicted(choice: Choice) -> dict[str, int]:
-        model = read_model(write_model(choice.graph, choice.plan.layers))
-        arena = predict_arena(model, choice.plan.layers, POINTERS_64)
-        return ram_parts(arena, device_margin(model))
+        if id(choice) not in parts:
+            model = read_model(write_model(choice.graph, choice.plan.layers))
+            arena = predict_arena(model, choice.plan.layers, POINTERS_64)
+            parts[id(choice)] = ram_parts(arena, device_margin(model))
+        return parts[id(choice)]
 
     step("planning fusion and memory")
-    candidates = choices(extents, target)
+    candidates = everything = choices(extents, target)
     while True:
         choice = first_fit(candidates, predicted, limit)
         step(f"emitting the operator (time tiles of {choice.plan.tile})")
@@ -239,6 +253,9 @@ def _fit(
         if fits or len(candidates) == 1:
             break
         candidates = [other for other in candidates if other is not choice]
+    compiled.alternatives = tuple(
+        Alternative(other, predicted(other), other is choice) for other in everything
+    )
     if len(compiled.tflite) > target.flash_bytes:
         raise TargetError(
             f"the flatbuffer takes {len(compiled.tflite):,} bytes, "
@@ -354,27 +371,3 @@ def _labels(labels: Sequence[str] | None, graph: Graph) -> tuple[str, ...]:
             f"{len(names)} labels for an output of {graph.outputs[0].shape[-1]} classes"
         )
     return names
-
-
-def _along_features(value: Any, graph: Graph) -> np.ndarray:
-    """`value` (a scalar or a vector of the features) shaped to broadcast with the first input."""
-    from scanlet.passes.fold_normalization import feature_axis
-
-    array = np.asarray(value, dtype=np.float64)
-    if array.size == 1:
-        return array.reshape(())
-    shape = [1] * len(graph.inputs[0].shape)
-    shape[feature_axis(graph, array.size)] = array.size
-    return array.reshape(shape)
-
-
-def _standardized(
-    reference: Callable[..., list[np.ndarray]], mean: np.ndarray, std: np.ndarray
-) -> Callable[..., list[np.ndarray]]:
-    """The reference of a model that takes raw values: standardize, then the original model."""
-
-    def run(first: np.ndarray, *others: np.ndarray) -> list[np.ndarray]:
-        standardized = ((first.astype(np.float64) - mean) / std).astype(np.float32)
-        return reference(standardized, *others)
-
-    return run

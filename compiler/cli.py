@@ -15,6 +15,7 @@ import numpy as np
 import typer
 
 import scanlet
+from scanlet.command_text import command_text
 from scanlet.errors import InputError, MissingToolError, ScanletError, TargetError
 from scanlet.targets import ALL, CORES
 
@@ -47,6 +48,7 @@ def root(
 
 @app.command("compile")
 def compile_command(
+    context: typer.Context,
     model: Annotated[
         str,
         typer.Argument(
@@ -113,6 +115,10 @@ def compile_command(
     component_only: Annotated[
         bool, typer.Option(help="Write only the operator component and the model.")
     ] = False,
+    measure: Annotated[
+        list[str] | None,
+        typer.Option(help="Count instructions on this emulated core for the report; repeatable."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Compile a trained model and write a complete project."""
@@ -157,6 +163,8 @@ def compile_command(
         accept_deviation=accept_deviation,
         calibration_data=samples,
     )
+    compiled.report["reproduce"]["command"] = command_text(context)
+    compiled.add_measurements(*_names(measure))
     compiled.save(output, force=force, component_only=component_only)
     if as_json:
         print(json.dumps(compiled.report, indent=2))
@@ -285,6 +293,35 @@ def bench(
 
 
 @app.command()
+def report(
+    project: Project,
+    on: Annotated[
+        list[str] | None,
+        typer.Option(help="Count instructions on this emulated core; may be repeated."),
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(help=".npy of samples (B, ...) to judge the model by.")
+    ] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="With --data: .npy of their classes (B,).")
+    ] = None,
+    force: Annotated[bool, typer.Option(help="Replace an edited report (backup kept).")] = False,
+    as_json: Json = False,
+) -> None:
+    """Render a project's report.html again, with what is to be added to it."""
+    from scanlet.reporting import write_report
+
+    if (data is None) != (labels is None):
+        raise InputError("--data and --labels belong together")
+    compiled = scanlet.open(project)
+    compiled.add_measurements(*_names(on))
+    if data is not None and labels is not None:
+        compiled.evaluate(_first_array(data), _first_array(labels))
+    write_report(compiled, project, force=force)
+    print(json.dumps(compiled.report, indent=2) if as_json else project / "report.html")
+
+
+@app.command()
 def targets(as_json: Json = False) -> None:
     """List the targets."""
     if as_json:
@@ -303,6 +340,11 @@ def _parse_shape(text: str) -> tuple[int, ...]:
     if not shape or min(shape) < 1:
         raise InputError(f"--input-shape {text!r} is not a shape", hint="for example 1,128,9")
     return shape
+
+
+def _names(values: list[str] | None) -> list[str]:
+    """Of a repeated option whose values may also be joined by commas."""
+    return [name for value in values or () for name in value.split(",") if name]
 
 
 def _first_array(path: Path) -> np.ndarray:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from scanlet.execution.verification import Verification
     from scanlet.passes import Extent, Stream, StreamShape
     from scanlet.planning.plan import Plan
-    from scanlet.planning.planner import Choice
+    from scanlet.planning.planner import Alternative, Choice
     from scanlet.quantization.quantize import Quantized
 
 
@@ -64,6 +64,7 @@ class Compiled:
     stream: StreamShape | None = None
     how: Stream | None = None
     verification: Verification | None = field(default=None, repr=False)
+    alternatives: tuple[Alternative, ...] = field(default=(), repr=False)
     warnings: list[str] = field(default_factory=list, repr=False)
 
     @property
@@ -159,6 +160,23 @@ class Compiled:
             core_target(on), keep_plan=keep_plan, tile=tile, memory_limit=memory_limit
         )
         return measure_on_core(choice.graph, choice.plan, sample, fused=fused, naive=naive)
+
+    def add_measurements(self, *cores: str) -> None:
+        """Count one inference on emulated cores, as `measure` does, for report.json and .html."""
+        from scanlet.reporting import add_measurements
+
+        add_measurements(self, cores)
+
+    def evaluate(self, inputs: Any, labels: Any) -> dict[str, Any]:
+        """Accuracy on labelled samples, on this machine; the report keeps it.
+
+        `inputs` is a batch (B, ...), or a tuple of them where the model has several inputs,
+        `labels` (B,) are class indices or names. Returns {"agreement": share of right answers,
+        "samples", "classes", "counts": [{"expected", "found", "count"}]}, classes by index.
+        """
+        from scanlet.reporting import evaluate
+
+        return evaluate(self, inputs, labels)
 
     def run_raw(self, *inputs: Any) -> Any:
         """As `run`, exchanging the stored values: integers for integer precisions.

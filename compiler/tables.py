@@ -45,6 +45,7 @@ def print_summary(compiled: Compiled, directory: Path) -> None:
         ]
         table.add_row("in float32", "\n".join(islands) or "nothing")
     table.add_row("project", str(directory))
+    table.add_row("report", str(directory / "report.html"))
     console = Console()
     console.print(f"[bold]{compiled.name}[/bold] compiled")
     console.print(table)

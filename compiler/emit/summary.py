@@ -8,9 +8,16 @@ from dataclasses import asdict
 from typing import Any
 
 from scanlet.compiled import Compiled
+from scanlet.emit.report.content.classes import confusion
+from scanlet.emit.report.content.costs import expected_costs, plan_alternatives
+from scanlet.emit.report.content.graphs import captured_graph, lowered_graph, partition
+from scanlet.emit.report.content.memory import memory_schedule
+from scanlet.emit.report.content.reproduce import reproduction
 from scanlet.errors import MissingToolError
 from scanlet.execution.verification import Verification
-from scanlet.passes.cost import multiplies_per_sequence
+from scanlet.graph import Graph
+from scanlet.passes.cost import multiplies_by_part, multiplies_per_sequence, multiplies_per_step
+from scanlet.passes.extents import Extent
 from scanlet.planning.layer import LayerPlan
 from scanlet.planning.memory import align, place
 from scanlet.planning.plan import Plan
@@ -26,18 +33,28 @@ from scanlet.version import __version__
 
 
 def summarize(
-    compiled: Compiled, mixers: Sequence[Any], changed: Verification | None = None
+    compiled: Compiled,
+    mixers: Sequence[Any],
+    changed: Verification | None = None,
+    *,
+    captured: Graph,
+    extents: Sequence[Extent],
+    memory_limit: int | None,
+    call: str,
 ) -> dict[str, Any]:
     """The report of a verified model, with the keys that `scanlet.emit.report` documents.
 
     `changed`: how far the verified model is from the one that was given, where deviations of
-    mixers had to be accepted.
+    mixers had to be accepted. `captured` is the graph before any pass, `extents` are the legal
+    ones that plans were made for, within `memory_limit`; `call` is the call that compiled it.
     """
     graph, plan = compiled.graph, compiled.plan
     assert graph is not None, "summarize needs the graph and the plan"
     assert plan is not None, "summarize needs the graph and the plan"
     description = compiled.description
+    target = compiled.target
     macs = multiplies_per_sequence(graph)
+    length = max((layer.length for layer in plan.layers), default=1)
     verification = compiled.verification
     assert verification is not None, "summarize needs a verified model"
     return {
@@ -50,10 +67,11 @@ def summarize(
             "outputs": [_tensor(tensor) for tensor in compiled.outputs],
         },
         "target": {
-            "name": compiled.target.name,
-            "description": compiled.target.description,
-            "ram_bytes": compiled.target.ram_bytes,
-            "flash_bytes": compiled.target.flash_bytes,
+            "name": target.name,
+            "description": target.description,
+            "core": target.core,
+            "ram_bytes": target.ram_bytes,
+            "flash_bytes": target.flash_bytes,
         },
         "precision": compiled.precision,
         "mode": compiled.mode,
@@ -67,13 +85,27 @@ def summarize(
             }
             for operator in description.operators
         ],
-        "multiply_accumulates": {"total": sum(macs.values()), "nodes": macs},
+        "multiply_accumulates": {
+            "total": sum(macs.values()),
+            "per_step": multiplies_per_step(graph),
+            "nodes": macs,
+            "parts": multiplies_by_part(graph),
+        },
         "sizes": {
             "flatbuffer_bytes": len(compiled.tflite),
-            "weights_bytes": sum(t.nbytes for t in description.tensors if t.constant),
+            # Equal constants share a buffer.
+            "weights_bytes": sum(map(len, {t.data for t in description.tensors if t.data})),
         },
         "arena": _arena(compiled, plan),
+        "memory": memory_schedule(description, plan.layers),
         "plan": {"tile": plan.tile, "fusion": asdict(compiled.extents[0].fusion)},
+        "alternatives": plan_alternatives(
+            compiled.alternatives, min(memory_limit or target.ram_bytes, target.ram_bytes)
+        ),
+        "graphs": {
+            "captured": captured_graph(captured),
+            "lowered": lowered_graph(description, plan.layers),
+        },
         "layers": [_layer(layer) for layer in plan.layers],
         "mixers": [
             {
@@ -99,6 +131,10 @@ def summarize(
                 "label_agreement": changed.label_agreement,
             },
         },
+        "classes": confusion(verification.labels, compiled.outputs[0].shape[-1], "PyTorch")
+        if verification.labels
+        else None,
+        "evaluation": None,
         "quantization": _quantization(compiled),
         "golden": {
             "samples": len(compiled.golden.inputs),
@@ -106,6 +142,10 @@ def summarize(
             "outputs": len(compiled.outputs),
             "tolerance": compiled.golden.tolerance,
         },
+        "steps": length,
+        "expected": expected_costs(extents, length),
+        "measurements": [],
+        "reproduce": reproduction(call, compiled.tflite),
         "warnings": list(compiled.warnings),
     }
 
@@ -187,6 +227,7 @@ def _layer(layer: LayerPlan) -> dict[str, Any]:
             "input_linear": "input_weight" in op.weights,
         },
         "tile": layer.tile,
+        "partition": partition(op),
         "scratch": [{"name": b.name, "offset": b.offset, "bytes": b.nbytes} for b in layer.scratch],
         "scratch_bytes": layer.scratch_bytes,
         "state_bytes": layer.state_bytes,

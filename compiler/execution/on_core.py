@@ -16,8 +16,10 @@ from scanlet.emit.generic_source import C_TYPES, render_generic
 from scanlet.emit.naive_source import render_naive
 from scanlet.emit.templates import render
 from scanlet.errors import TargetError
+from scanlet.execution.operator_parts import instructions_by_part
 from scanlet.execution.samples import Sample
 from scanlet.graph import Graph
+from scanlet.passes.cost import multiplies_by_part
 from scanlet.planning.generic import plan_memory
 from scanlet.planning.memory import align
 from scanlet.planning.plan import Plan
@@ -94,8 +96,9 @@ def measure_on_core(
 ) -> dict[str, Any]:
     """Exact cost of one inference: instructions and memory, not cycles.
 
-    `ram_bytes` is everything: the library's static memory, input, output and stack. `naive`
-    measures the transcription that the operator is compared with instead.
+    `ram_bytes` is everything: the library's static memory, input, output and stack. `parts` are
+    the instructions by part of the mixers (`operator_parts`), `kernels` by function as the source
+    has it. `naive` measures the transcription that the operator is compared with instead.
     """
     from scanlet.execution.emulation import measure
 
@@ -108,6 +111,7 @@ def measure_on_core(
         fused=fused,
     )
     memory = plan_memory(graph, plan)
+    kernels = {name: c.instructions for name, c in result.per_kernel.items()}
     inputs = sum(tensor.nbytes for tensor in graph.inputs)
     outputs = sum(tensor.nbytes for tensor in graph.outputs)
     return {
@@ -122,6 +126,10 @@ def measure_on_core(
             name: {"instructions": c.instructions, "loads": c.loads, "stores": c.stores}
             for name, c in result.per_function.items()
         },
+        "kernels": kernels,
+        "parts": instructions_by_part(
+            kernels, multiplies_by_part(graph), {layer.name for layer in plan.layers}
+        ),
         "stack_bytes": result.stack_bytes,
         "static_bytes": result.data_bytes + result.bss_bytes - outputs,
         "predicted_static_bytes": memory.total,

@@ -23,7 +23,7 @@ class Verification:
 
     `scale` is the largest magnitude among the reference outputs (at least 1e-6); the model passes
     while max_error <= tolerance * scale. `label_agreement` is None where no output looks like
-    class scores.
+    class scores; `labels` are then the largest classes, (reference's, model's), a pair a sample.
     """
 
     samples: int
@@ -33,6 +33,7 @@ class Verification:
     tolerance: float
     label_agreement: float | None
     ran_on: str
+    labels: tuple[tuple[int, int], ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -52,7 +53,7 @@ def compare(
     """
     errors: list[np.ndarray] = []
     scale = 1e-6
-    agreed: list[bool] = []
+    labels: list[tuple[int, int]] = []
     for output, reference in zip(outputs, references, strict=True):
         for got, want in zip(output, reference, strict=True):
             error = np.abs(got.astype(np.float64) - want.astype(np.float64))
@@ -61,7 +62,7 @@ def compare(
             finite = np.abs(want[np.isfinite(want)])
             scale = max(scale, float(finite.max()) if finite.size else 0.0)
         if len(reference) == 1 and reference[0].size == reference[0].shape[-1] > 1:
-            agreed.append(bool(np.argmax(output[0]) == np.argmax(reference[0])))
+            labels.append((int(np.argmax(reference[0])), int(np.argmax(output[0]))))
     everything = np.concatenate(errors)
     return Verification(
         samples=len(outputs),
@@ -69,8 +70,9 @@ def compare(
         max_error=float(everything.max()),
         scale=scale,
         tolerance=tolerance,
-        label_agreement=float(np.mean(agreed)) if agreed else None,
+        label_agreement=float(np.mean([a == b for a, b in labels])) if labels else None,
         ran_on=ran_on,
+        labels=tuple(labels),
     )
 
 

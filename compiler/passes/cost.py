@@ -53,3 +53,33 @@ def multiplies_per_step(graph: Graph) -> int:
     """Multiply-accumulates of one time step: what is spent once a sequence is left out."""
     counts = [node_multiplies(node) for node in graph.nodes]
     return sum(count.per_step for count in counts if count is not None)
+
+
+#: Parts of a mixer's work, by the weight that each multiplies with.
+PART_OF_WEIGHT = {
+    "in_proj_weight": "in_proj",
+    "conv_weight": "conv",
+    "x_proj_weight": "x_proj",
+    "dt_proj_weight": "dt",
+    "out_proj_weight": "out_proj",
+}
+
+
+def multiplies_by_part(graph: Graph) -> dict[str, int]:
+    """Multiply-accumulates of one inference by part of the mixers; the input Linear of a mixer
+    and everything outside of mixers is "rest"."""
+    parts = dict.fromkeys((*PART_OF_WEIGHT.values(), "rest"), 0)
+    for node in graph.nodes:
+        count = node_multiplies(node)
+        if count is None:
+            continue
+        known = 0
+        if isinstance(node.op, LayerOperator):
+            for name, tensor in node.op.named(node.inputs).items():
+                if name in PART_OF_WEIGHT:
+                    pooled = name == "out_proj_weight" and count.once
+                    work = tensor.size * (1 if pooled else count.steps)
+                    parts[PART_OF_WEIGHT[name]] += work
+                    known += work
+        parts["rest"] += max(count.total - known, 0)
+    return parts

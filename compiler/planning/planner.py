@@ -38,6 +38,15 @@ class Choice:
         return self.extent.graph
 
 
+@dataclass(frozen=True)
+class Alternative:
+    """A plan that was looked at, and the RAM in bytes by part that it was predicted to need."""
+
+    choice: Choice
+    parts: dict[str, int]
+    chosen: bool
+
+
 def choose_plan(
     extents: Sequence[Extent],
     target: Target,

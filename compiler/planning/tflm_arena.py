@@ -72,29 +72,48 @@ def predict_arena(
     model: ModelDescription, layers: Sequence[LayerPlan], sizes: StructureSizes = POINTERS_32
 ) -> ArenaPrediction:
     """The arena of `model`, whose SELECTIVE_SSM mixers are `layers` in order."""
-    buffers = tensor_lifetimes(model)
     remaining = iter(layers)
     tail = sizes.fixed + sizes.tensor * len(model.tensors)
     for tensor in (*model.inputs, *model.outputs):
         tail += sizes.boundary + (sizes.quantization if tensor.quantization else 0)
-    for step, operator in enumerate(model.operators, start=1):
+    for operator, scratch in zip(model.operators, _scratches(model, layers), strict=True):
         tail += sizes.node
-        scratch = []
         if not operator.custom:
             tail += sizes.parameters + _builtin_kept(operator, model)
             tail += sizes.kernel_data if operator.name not in _WITHOUT_DATA else 0
-            scratch = _builtin_scratch(operator, model)
         else:
             tail += sizes.mixer_data
             if operator.parameters.is_layer:
                 layer = next(remaining)
-                stream = layer.op.mode == "stream"
-                nbytes = layer.scratch_bytes + (0 if stream else layer.state_bytes)
-                scratch = [nbytes] if nbytes else []
-                tail += layer.state_bytes if stream else 0
+                tail += layer.state_bytes if layer.op.mode == "stream" else 0
         tail += sizes.handle * len(scratch)
-        buffers += [Lifetime(f"scratch of {operator.name}", n, step, step) for n in scratch]
-    return ArenaPrediction(place(buffers).nbytes, tail)
+    return ArenaPrediction(place(head_buffers(model, layers)).nbytes, tail)
+
+
+def head_buffers(model: ModelDescription, layers: Sequence[LayerPlan]) -> list[Lifetime]:
+    """What the greedy planner places: activations, then the operators' scratch."""
+    buffers = tensor_lifetimes(model)
+    for step, scratch in enumerate(_scratches(model, layers), start=1):
+        name = f"scratch of {model.operators[step - 1].name}"
+        buffers += [Lifetime(name, nbytes, step, step) for nbytes in scratch]
+    return buffers
+
+
+def _scratches(model: ModelDescription, layers: Sequence[LayerPlan]) -> list[list[int]]:
+    """Scratch buffers that each operator requests, in bytes."""
+    remaining = iter(layers)
+    found = []
+    for operator in model.operators:
+        if not operator.custom:
+            found.append(_builtin_scratch(operator, model))
+        elif operator.parameters.is_layer:
+            layer = next(remaining)
+            state = 0 if layer.op.mode == "stream" else layer.state_bytes
+            nbytes = layer.scratch_bytes + state
+            found.append([nbytes] if nbytes else [])
+        else:
+            found.append([])
+    return found
 
 
 def device_margin(model: ModelDescription) -> int:
