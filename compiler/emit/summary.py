@@ -10,8 +10,9 @@ from typing import Any
 from scanlet.compiled import Compiled
 from scanlet.emit.report.content.classes import confusion
 from scanlet.emit.report.content.costs import expected_costs, plan_alternatives
-from scanlet.emit.report.content.graphs import captured_graph, lowered_graph, partition
+from scanlet.emit.report.content.graphs import captured_graph, lowered_graph
 from scanlet.emit.report.content.memory import memory_schedule
+from scanlet.emit.report.content.partition import partition
 from scanlet.emit.report.content.reproduce import reproduction
 from scanlet.errors import MissingToolError
 from scanlet.execution.verification import Verification

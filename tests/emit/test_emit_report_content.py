@@ -13,6 +13,7 @@ from emit_report_cases import LABELS, compile_layers
 import scanlet
 from scanlet.emit.report import report_html, report_json
 from scanlet.emit.report.content.classes import confusion
+from scanlet.emit.report.content.partition import partition
 from scanlet.errors import InputError, ModelFileError, TargetError
 from scanlet.execution.operator_parts import PARTS, instructions_by_part
 from scanlet.reporting import write_report
@@ -46,6 +47,28 @@ def test_the_partition_names_what_is_fused(compiled):
     assert first[0]["steps"][:3] == ["load the tile", "input Linear", "rms norm"]
     assert "input Linear" not in second[0]["steps"]
     assert second[2]["steps"] == ["out_proj", "residual", "store the tile"]
+
+
+def test_the_partition_of_a_pooled_mixer_ends_once_a_sequence():
+    from scanlet.graph.operators import SelectiveSSM
+    from scanlet.graph.operators.selective_ssm import REQUIRED_WEIGHTS, WEIGHT_ORDER
+
+    weights = tuple(name for name in WEIGHT_ORDER if name in REQUIRED_WEIGHTS)
+    pooled = SelectiveSSM(weights, 8, 4, 1, 4, pooling="mean")
+    assert partition(pooled)[2:] == [
+        {"loop": "Post-SSM, for each time tile", "steps": ["mean over time"]},
+        {"loop": "once a sequence", "steps": ["out_proj"]},
+    ]
+
+
+def test_the_partition_of_a_mamba2_mixer_says_where_its_norm_is():
+    from scanlet.graph.operators import Mamba2
+    from scanlet.graph.operators.mamba2 import MAMBA2_WEIGHT_ORDER
+
+    for before, last in ((True, "in_proj, z rows; gate"), (False, "norm in 1 group")):
+        op = Mamba2(MAMBA2_WEIGHT_ORDER, 16, 4, 2, 4, norm_before_gate=before)
+        assert partition(op)[1]["steps"] == ["recurrence, step by step"]
+        assert partition(op)[2]["steps"][1] == last
 
 
 def test_the_peak_is_the_operator_with_most_bytes_alive(compiled):

@@ -16,7 +16,7 @@ arena {needed_bytes, reserved_bytes, recorded, tensors, scratch, persistent, str
 memory {steps [operator], head_bytes, alive_bytes [bytes], peak {step, operator, bytes}, buffers
 [{name, kind, offset, bytes, first, last}]}: the arena's head, step 0 being the input;
 plan {tile}; alternatives [{tile, fusion, instructions, ram_bytes, parts, fits, chosen}];
-graphs {captured, lowered}: [{operator, inputs, output, shape, dtype, module, layer}];
+graphs {captured, lowered}: [{operator, inputs, output, shape, dtype, module, mixer, layer}];
 layers [{name, shapes, options, tile, partition [{loop, steps}], scratch [{name, offset, bytes}],
 scratch_bytes, state_bytes}];
 mixers [{path, dialect, deviation, accepted (it is no rounding: accept_deviation)}];

@@ -1,4 +1,4 @@
-"""The graph as captured and as the flatbuffer holds it, and what happens inside a mixer."""
+"""The graph as captured, and as the flatbuffer holds it."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ def captured_graph(graph: Graph) -> list[dict[str, Any]]:
             "shape": list(node.output.shape),
             "dtype": node.output.dtype,
             "module": node.source.module,
+            "mixer": isinstance(node.op, LayerOperator),
             "layer": None,
         }
         for node in graph.nodes
@@ -44,39 +45,11 @@ def lowered_graph(
                 "shape": list(output.shape),
                 "dtype": output.dtype,
                 "module": "",
+                "mixer": is_layer,
                 "layer": next(indices) if is_layer else None,
             }
         )
     return nodes
-
-
-def partition(op: LayerOperator) -> list[dict[str, Any]]:
-    """The operator's loops from the outside in: {"loop", "steps"}; what is fused is named."""
-    weights = set(op.weights)
-    pooling = getattr(op, "pooling", None)
-    before = ["load the tile"]
-    before += ["input Linear"] if "input_weight" in weights else []
-    norm = getattr(op, "norm", None)
-    before += [f"{norm} norm"] if norm else []
-    before += ["in_proj, x half"] if "in_proj_weight" in weights else []
-    before += ["causal conv, SiLU"] if "conv_weight" in weights else []
-    before += ["x_proj"] if "x_proj_weight" in weights else []
-    before += ["norms of dt, B, C"] if getattr(op, "inner_norm", None) else []
-    inside = ["dt_proj, softplus"] if "dt_proj_weight" in weights else []
-    inside += ["recurrence, step by step"]
-    inside += ["in_proj, z half; gate"] if "in_proj_weight" in weights else []
-    out = ["out_proj"] if "out_proj_weight" in weights else []
-    out += ["residual"] if getattr(op, "residual", False) else []
-    stages = [
-        {"loop": "Pre-SSM, for each time tile", "steps": before},
-        {"loop": "SSM, a few channels at a time", "steps": inside},
-    ]
-    if pooling:
-        stages.append({"loop": "Post-SSM, for each time tile", "steps": [f"{pooling} over time"]})
-        stages.append({"loop": "once a sequence", "steps": out})
-    else:
-        stages.append({"loop": "Post-SSM, for each time tile", "steps": [*out, "store the tile"]})
-    return stages
 
 
 def _operator(op: object) -> str:

@@ -27,7 +27,6 @@ LINE = 10.5  # of text inside a mixer
 LEFT = 4.0
 LANE = 7.0
 MOST_LANES = 8
-MIXER = ("SELECTIVE_SSM", "SelectiveSSM")
 
 
 def draw(
@@ -89,7 +88,7 @@ def _node(axes: Axes, row: Mapping[str, Any], top: float, right: float) -> None:
     from matplotlib.patches import FancyBboxPatch
 
     inside = row["inside"]
-    mixer = row["label"] in MIXER
+    mixer = row.get("mixer", False)
     colour = PALETTE[0] if mixer else PALETTE[2] if row["label"] == "input" else PALETTE[7]
     axes.add_patch(
         FancyBboxPatch(
