@@ -18,9 +18,9 @@
 //     return recording;
 //   }
 //
-// A model in stream mode takes one hop a call, its chunk of steps, and goes on from the state of the
-// last one: no recording is moved, each step is returned once. sample_ring.h has a ring buffer to
-// collect a hop in, stream_hooks.h what to do with the scores.
+// A model in stream mode takes one hop a call, its chunk of steps, and goes on from the state of
+// the last one: no recording is moved, each step is returned once. sample_ring.h has a ring buffer
+// to collect a hop in, stream_hooks.h what to do with the scores.
 #ifndef INPUT_SOURCE_H_
 #define INPUT_SOURCE_H_
 
@@ -31,9 +31,10 @@ extern "C" {
 #endif
 
 // Waits for the next recording (in stream mode: the next hop) and returns its `count` values: what
-// the model takes in Python, in the same order (a quantized model's input is quantized from them). They have to stay valid until
-// the next call. Returns NULL when none will come; the console is served from then on. Called in
-// the main task; sleep while you wait (the I2S driver does), which feeds the watchdog.
+// the model takes in Python, in the same order (a quantized model's input is quantized from them).
+// They have to stay valid until the next call. Returns NULL when none will come; the console is
+// served from then on. Called in the main task; sleep while you wait (the I2S driver does), which
+// feeds the watchdog.
 const float* scanlet_next_input(size_t count);
 
 #ifdef __cplusplus

@@ -155,9 +155,9 @@ def print_result(title: str, heard: Recording, found: list[Detection], shown: in
         table.add_column(column, justify="left" if column == "word" else "right")
     for detection, is_right in islice(zip(found, right, strict=True), shown):
         minutes, seconds = divmod(detection.seconds, 60)
-        said = "yes" if is_right else "no"
+        there = "yes" if is_right else "no"
         confidence = f"{detection.confidence:.2f}"
-        table.add_row(f"{minutes:.0f}:{seconds:05.2f}", WORDS[detection.word], confidence, said)
+        table.add_row(f"{minutes:.0f}:{seconds:05.2f}", WORDS[detection.word], confidence, there)
     console.print(table)
     said = sum(word.kind < len(WORDS) for word in heard.words)
     hits, false = sum(right), len(found) - sum(right)

@@ -20,8 +20,12 @@ class StreamingSpotter(nn.Module):
     numbers; this one has two more, at the start, which lets it answer from the first frames on.
     """
 
-    def __init__(self, trained: KeywordSpotter, mean: torch.Tensor, std: torch.Tensor) -> None:
+    mean: torch.Tensor
+    std: torch.Tensor
+
+    def __init__(self, trained: nn.Module, mean: torch.Tensor, std: torch.Tensor) -> None:
         super().__init__()
+        assert isinstance(trained, KeywordSpotter)
         self.trained = trained
         self.register_buffer("mean", mean.float())
         self.register_buffer("std", std.float())
