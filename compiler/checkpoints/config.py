@@ -37,6 +37,11 @@ NAMES: dict[str, tuple[str, ...]] = {
     "d_intermediate": ("d_intermediate",),
     "attn_layer_idx": ("attn_layer_idx",),
     "mup": ("mup",),
+    "groups": ("ngroups", "n_groups"),
+    "heads": ("num_heads", "nheads"),
+    "headdim": ("headdim", "head_dim", "d_head"),
+    "dt_limit": ("dt_limit", "time_step_limit"),
+    "norm_before_gate": ("norm_before_gate",),
 }
 NESTED = "ssm_cfg"
 #: Known keys that do not change what a trained model computes in float32.
@@ -46,6 +51,7 @@ WITHOUT_EFFECT = (
     *("time_step_min", "time_step_max", "time_step_scale", "time_step_floor"),
     *("time_step_init_scheme", "use_mambapy", "use_cache", "initializer_cfg", "base_std"),
     *("rescale_prenorm_residual", "use_associative_scan", "use_falcon_mambapy"),
+    *("chunk_size", "A_init_range", "use_mem_eff_path", "rmsnorm", "D_has_hdim", "d_ssm"),
     *("mup_base_width", "torch_dtype", "dtype", "architectures", "transformers_version"),
 )
 KNOWN = (*(name for names in NAMES.values() for name in names), NESTED, *WITHOUT_EFFECT)

@@ -48,6 +48,7 @@ class Mamba2Mixer(nn.Module):
         dt_limit: the step sizes are kept within it.
         bias: whether in_proj and out_proj have one.
         conv_bias: whether the convolution has one.
+        gated_norm_eps: of the norm.
     """
 
     def __init__(
@@ -55,7 +56,7 @@ class Mamba2Mixer(nn.Module):
         d_model: int,
         d_state: int = 128,
         d_conv: int = 4,
-        expand: int = 2,
+        expand: float = 2,
         headdim: int = 64,
         ngroups: int = 1,
         A_init_range: tuple[float, float] = (1, 16),  # noqa: N803
@@ -68,6 +69,7 @@ class Mamba2Mixer(nn.Module):
         dt_limit: tuple[float, float] = (0.0, math.inf),
         bias: bool = False,
         conv_bias: bool = True,
+        gated_norm_eps: float = 1e-5,
     ) -> None:
         super().__init__()
         self.d_model = d_model
@@ -97,7 +99,8 @@ class Mamba2Mixer(nn.Module):
         self.D = nn.Parameter(torch.ones(self.d_inner if D_has_hdim else self.nheads))
         self.norm: GatedRMSNorm | None = None
         if rmsnorm:
-            self.norm = GatedRMSNorm(self.d_inner, 1e-5, self.d_inner // ngroups, norm_before_gate)
+            size = self.d_inner // ngroups
+            self.norm = GatedRMSNorm(self.d_inner, gated_norm_eps, size, norm_before_gate)
         self.out_proj = nn.Linear(self.d_inner, d_model, bias=bias)
         for parameter in (self.dt_bias, self.A_log, self.D):
             # Optimizers of the Mamba code bases look for this mark.

@@ -176,8 +176,8 @@ def test_other_kinds_are_named(tmp_path, names, text):
         scanlet.load(stored(tmp_path / "m.pt", state))
 
 
-def test_mamba_2_is_named(tmp_path):
-    state = {f"backbone.layers.0.mixer.{n}": torch.zeros(6) for n in ("A_log", "D", "dt_bias")}
+def test_what_is_around_mamba_2_mixers_has_to_be_known(tmp_path):
+    state = {f"blocks.0.scan.{n}": torch.zeros(6) for n in ("A_log", "D", "dt_bias")}
     with pytest.raises(UnsupportedModelError, match=r"Mamba-2 checkpoint \(6 heads\)"):
         scanlet.load(stored(tmp_path / "m.pt", state))
 
