@@ -16,6 +16,7 @@ from dialect_originals import (
     SsmModel,
     VisionMamba,
 )
+from mamba2_originals import MambaSsm2
 from mambapy.mamba import Mamba as MambapyModel
 from mambapy.mamba import MambaBlock as MambapyMixer
 from mambapy.mamba import MambaConfig as MambapyConfig
@@ -26,6 +27,8 @@ from transformers import (
     FalconMambaForCausalLM,
     JambaConfig,
     JambaForCausalLM,
+    Mamba2Config,
+    Mamba2ForCausalLM,
     MambaConfig,
     MambaForCausalLM,
 )
@@ -35,6 +38,7 @@ from transformers.models.falcon_mamba.modeling_falcon_mamba import (
 )
 from transformers.models.jamba.modeling_jamba import JambaMambaDecoderLayer, JambaMambaMixer
 from transformers.models.mamba.modeling_mamba import MambaBlock, MambaMixer
+from transformers.models.mamba2.modeling_mamba2 import Mamba2Block, Mamba2Mixer
 
 D_MODEL, TOKENS = 8, 24
 
@@ -89,12 +93,19 @@ _JAMBA = JambaConfig(
 )
 
 
+_MAMBA2 = Mamba2Config(
+    **_SIZES, state_size=4, num_heads=4, head_dim=4, n_groups=2, chunk_size=8, use_cache=False
+)
+
+
 def _initialised(module: nn.Module) -> nn.Module:
     """Transformers leaves A_log and D of a mixer outside a whole model empty."""
     with torch.no_grad():
         for name, parameter in module.named_parameters():
             if name.endswith("A_log"):
                 parameter.copy_(torch.log(torch.arange(1.0, 5.0)).expand_as(parameter))
+            elif name.endswith("dt_bias"):
+                parameter.fill_(0.1)
             elif name.endswith("D"):
                 parameter.fill_(1.0)
     return module
@@ -168,5 +179,20 @@ ROWS = (
         lambda: VisionMamba(D_MODEL, bias=True),
         lambda: SsmBlock(D_MODEL, VisionMamba(D_MODEL, if_divide_out=True)),
         bidirectional=lambda: VisionMamba(D_MODEL, if_divide_out=True, bias=True),
+    ),
+    Row(
+        "mamba_ssm `Mamba2`",
+        "transcription in matrix form",
+        lambda: MambaSsm2(D_MODEL, 4, headdim=4, ngroups=2, bias=True),
+        lambda: SsmBlock(D_MODEL, MambaSsm2(D_MODEL, 4, headdim=4)),
+        float_at_integer_precision=True,
+    ),
+    Row(
+        "Hugging Face Mamba-2",
+        "transformers 5.23.0",
+        lambda: _initialised(Mamba2Mixer(_MAMBA2, layer_idx=0)),
+        lambda: _initialised(Mamba2Block(_MAMBA2, layer_idx=0)),
+        lambda: Mamba2ForCausalLM(_MAMBA2),
+        float_at_integer_precision=True,
     ),
 )

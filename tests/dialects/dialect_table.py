@@ -76,7 +76,7 @@ def int8_cell(row: Row) -> str:
     ]
     assert max(errors) <= INTEGER_BOUND
     islands = [island["modules"] for island in compiled.report["quantization"]["islands"]]
-    in_float = any("mixer" in modules for modules in islands)
+    in_float = any(f"{name}.".startswith("mixer.") for modules in islands for name in modules)
     assert in_float == row.float_at_integer_precision
     return IN_FLOAT if in_float else YES
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from mamba2_reference import MambaSsm2, mambapy_mamba2
+from mamba2_originals import MambaSsm2, mambapy_mamba2
 from torch import Tensor, nn
 from transformers import Mamba2Config, Mamba2ForCausalLM, Mamba2Model
 

@@ -104,7 +104,11 @@ class MambaSsm2(nn.Module):
             nn.init.normal_(self.norm.weight, 1.0, 0.3)
         self.out_proj = nn.Linear(self.d_inner, d_model, bias=bias)
 
-    def forward(self, u: Tensor) -> Tensor:
+    def forward(
+        self, u: Tensor, seq_idx: Tensor | None = None, inference_params: Any = None
+    ) -> Tensor:
+        assert seq_idx is None
+        assert inference_params is None
         z, xbc, dt = torch.split(
             self.in_proj(u), [self.d_inner, self.conv1d.in_channels, self.nheads], dim=-1
         )
