@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from scanlet.emit.generic_source import Library
 from scanlet.emit.templates import render
+from scanlet.errors import UnsupportedModelError
 from scanlet.graph import Graph, Node
+from scanlet.graph.operators import SelectiveSSM
 from scanlet.planning.layer import LayerPlan
 from scanlet.planning.plan import Plan
 from scanlet.resources import resource_dir
@@ -13,8 +15,16 @@ from scanlet.resources import resource_dir
 def render_naive(graph: Graph, plan: Plan, *, name: str) -> dict[str, str]:
     """As `render_generic`, with every mixer as a direct transcription of its equations.
 
+    Mamba-1 alone; raises UnsupportedModelError for other layers.
     It keeps an array as long as the sequence for every intermediate and calls libm.
     """
+    for layer in plan.layers:
+        if not isinstance(layer.op, SelectiveSSM):
+            raise UnsupportedModelError(
+                f"there is no naive transcription of {type(layer.op).__name__}",
+                where=layer.name,
+                hint="measure the operator itself (naive=False)",
+            )
     library = _NaiveLibrary(graph, plan, name)
     files = library.render()
     files[f"{name}_naive.h"] = "\n".join(

@@ -131,6 +131,12 @@ def test_a_model_of_tokens_continues_a_stream_as_transformers_does() -> None:
     assert ours == generated
 
 
+def test_there_is_no_naive_form_to_compare_with() -> None:
+    compiled = scanlet.compile(network("real"), (sequence(),))
+    with pytest.raises(scanlet.UnsupportedModelError, match="no naive transcription of Diagonal"):
+        compiled.measure(sequence().numpy(), on="cortex-m4", naive=True)
+
+
 def test_a_saved_model_opens_and_runs_again(tmp_path: Path) -> None:
     compiled = scanlet.compile(network("mamba2"), (sequence(),))
     compiled.save(tmp_path / "model")
