@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -284,3 +288,60 @@ def test_the_same_model_gives_the_same_bytes_in_another_directory(compiled, tmp_
 def test_no_number_of_the_page_is_missing_in_the_json(compiled):
     read_back = json.loads(report_json(compiled.report))
     assert report_html(read_back) == report_html(compiled.report)
+
+
+def run_python(code: str, *arguments: str, seed: str = "0") -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        env=os.environ | {"PYTHONHASHSEED": seed},
+        **{"capture_output": True, "text": True, "check": False, "timeout": 120},
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_pages_of_two_processes_are_equal_whatever_their_hash_seeds(compiled, tmp_path):
+    path = tmp_path / "report.json"
+    path.write_bytes(report_json(compiled.report))
+    code = (
+        "import hashlib, json, sys; from scanlet.emit.report import report_html; "
+        "page = report_html(json.load(open(sys.argv[1]))); "
+        "print(hashlib.sha256(page).hexdigest())"
+    )
+    expected = hashlib.sha256(report_html(compiled.report)).hexdigest()
+    assert [run_python(code, str(path), seed=seed).strip() for seed in ("1", "2")] == [expected] * 2
+
+
+def test_the_users_own_plot_settings_change_nothing_and_are_left_alone(compiled):
+    import matplotlib
+
+    expected = report_html(compiled.report)
+    with matplotlib.rc_context({"font.size": 30, "axes.facecolor": "red", "svg.fonttype": "path"}):
+        assert report_html(compiled.report) == expected
+        assert matplotlib.rcParams["font.size"] == 30
+
+
+def test_the_plotting_library_is_loaded_for_the_page_alone():
+    code = (
+        "import sys, scanlet, scanlet.emit.summary, scanlet.emit.project, scanlet.reporting; "
+        "print('matplotlib' in sys.modules)"
+    )
+    assert run_python(code).strip() == "False"
+
+
+def test_many_classes_are_told_as_mistakes_instead_of_a_matrix(compiled):
+    report = copy.deepcopy(compiled.report)
+    report["classes"] = confusion([(7, 7), (250, 3), (250, 3)], 300, "PyTorch")
+    page = report_html(report).decode()
+    assert "confusion-classes" not in page
+    assert "<td>250</td><td>lie</td>" not in page
+    assert '<tr><td>250</td><td>sit</td><td class="number">2</td></tr>' in page
+
+
+def test_a_large_network_is_drawn_in_part_and_says_so(compiled):
+    report = copy.deepcopy(compiled.report)
+    nodes = report["graphs"]["captured"]
+    report["graphs"]["captured"] = nodes[:1] * 130
+    page = report_html(report).decode()
+    assert "and 10 more operators" in page
+    assert "130 operators" in page

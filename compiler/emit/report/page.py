@@ -18,7 +18,7 @@ from scanlet.emit.report.figures import (
     quality,
     scratch,
 )
-from scanlet.emit.report.figures.canvas import settings, si
+from scanlet.emit.report.figures.canvas import settings, si, size_text
 from scanlet.resources import resource_dir
 
 #: Rows of long tables; the JSON has all.
@@ -104,12 +104,12 @@ def _tiles(report: dict[str, Any]) -> list[dict[str, str]]:
     tiles = [
         {
             "name": "flash for the model",
-            "value": f"{si(flash)}B",
+            "value": size_text(flash),
             "note": f"{flash:,} of {target['flash_bytes']:,} bytes",
         },
         {
             "name": "RAM for the tensor arena",
-            "value": f"{si(arena['reserved_bytes'])}B",
+            "value": size_text(arena["reserved_bytes"]),
             "note": f"{arena['reserved_bytes']:,} of {target['ram_bytes']:,} bytes reserved",
         },
         {

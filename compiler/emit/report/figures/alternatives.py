@@ -12,6 +12,7 @@ from scanlet.emit.report.figures.canvas import (
     figure,
     place_axes,
     si,
+    size_text,
     svg,
 )
 
@@ -55,7 +56,7 @@ def draw(alternatives: Sequence[Mapping[str, Any]], *, name: str = "alternatives
     axes.grid(visible=True)
     axes.set_xlabel("RAM, everything counted")
     axes.set_ylabel("instructions an inference, expected", size=7.5)
-    axes.xaxis.set_major_formatter(lambda value, _: f"{si(value)}B")
+    axes.xaxis.set_major_formatter(lambda value, _: size_text(value))
     axes.yaxis.set_major_formatter(lambda value, _: si(value))
     axes.locator_params(nbins=5)
     axes.tick_params(length=2, labelsize=7)

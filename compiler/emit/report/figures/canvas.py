@@ -131,6 +131,12 @@ def si(value: float) -> str:
     return f"{value:.3g}"
 
 
+def size_text(nbytes: float) -> str:
+    """123456 as 123 kB."""
+    text = si(nbytes)
+    return f"{text}B" if " " in text else f"{text} B"
+
+
 def plain(axes: Axes, **sides: Any) -> None:
     """No ticks and no frame: a drawing instead of a plot. `sides` go to `place_axes`."""
     axes.set_axis_off()

@@ -14,7 +14,7 @@ from scanlet.emit.report.figures.canvas import (
     figure,
     place_axes,
     shorten,
-    si,
+    size_text,
     svg,
 )
 
@@ -51,7 +51,7 @@ def draw(memory: Mapping[str, Any], *, name: str = "memory-timeline") -> str:
             )
         )
         room = int(count * width / 5.2)
-        if room >= 4 and buffer["bytes"] * 178 / top >= 9:
+        if room >= (4 if tensor else len("scratch")) and buffer["bytes"] * 178 / top >= 9:
             axes.text(
                 buffer["first"] + (count - 1) / 2,
                 buffer["offset"] + buffer["bytes"] / 2,
@@ -73,7 +73,7 @@ def draw(memory: Mapping[str, Any], *, name: str = "memory-timeline") -> str:
         arrowprops={"arrowstyle": "-", "color": FAINT, "linewidth": 0.8},
     )
     axes.yaxis.set_major_locator(_locator())
-    axes.yaxis.set_major_formatter(lambda value, _: f"{si(value)}B" if value else "0")
+    axes.yaxis.set_major_formatter(lambda value, _: size_text(value))
     if named:
         axes.set_xticks(range(len(steps)), [shorten(step, 18) for step in steps], rotation=90)
         axes.tick_params(axis="x", labelsize=7, length=0)
