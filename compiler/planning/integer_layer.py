@@ -123,7 +123,7 @@ def _scratch(
 
 def _state(op: IntegerSSM, d_model: int, layout: IntegerLayout) -> tuple[Buffer, ...]:
     floats = op.state == "float32"
-    nbytes = op.d_inner * op.d_state * (FLOAT if floats else SHORT)
+    nbytes = op.d_inner * (FLOAT * op.d_state if floats else SHORT * layout.kept_states(op.d_state))
     comment = "recurrent state (d_inner, d_state)" + (", float" if floats else "")
     wanted = [("h", nbytes, comment)]
     if op.d_conv > 1:

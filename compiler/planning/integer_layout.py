@@ -26,9 +26,10 @@ class IntegerLayout:
     lanes: int  # outputs that a product computes side by side
     depth_multiple: int = 1
     swapped: bool = False  # the middle two of each four int8 weights of an output
-    separate: bool = False  # B ahead of C in each step, instead of pairs
+    separate: int = 0  # B ahead of C in each step, padded to a multiple of it, instead of pairs
     quads: bool = False  # an input tile of four steps that only products read: see int_quads.h
     octets: bool = False  # eight neighbours of a vector, then the same eight of the next step
+    state_multiple: int = 1  # to which a channel's state and rates are padded with zeros
 
     def depth(self, count: int) -> int:
         """Elements of an activation vector of `count`, with its padding."""
@@ -54,7 +55,11 @@ class IntegerLayout:
 
     def states(self, d_state: int) -> int:
         """Elements that B takes in each step, and C."""
-        return _round_up(d_state, self.depth_multiple) if self.separate else d_state
+        return _round_up(d_state, self.separate) if self.separate else d_state
+
+    def kept_states(self, d_state: int) -> int:
+        """Elements that the int16 state of a channel takes, and its rates."""
+        return _round_up(d_state, self.state_multiple)
 
 
 COLUMNS = IntegerLayout("SCANLET_COLUMNS", 1, rows=False, lanes=4)
@@ -62,7 +67,7 @@ ROWS_PAIRS = IntegerLayout(
     "SCANLET_ROWS_PAIRS", 2, rows=True, lanes=4, depth_multiple=4, swapped=True
 )
 OCTETS = IntegerLayout(
-    "SCANLET_OCTETS", 3, rows=False, lanes=8, depth_multiple=8, separate=True, octets=True
+    "SCANLET_OCTETS", 3, rows=False, lanes=8, depth_multiple=8, separate=8, octets=True
 )
 ROWS_DSP = IntegerLayout(
     "SCANLET_ROWS_DSP",
@@ -71,8 +76,9 @@ ROWS_DSP = IntegerLayout(
     lanes=4,
     depth_multiple=4,
     swapped=True,
-    separate=True,
+    separate=2,
     quads=True,
+    state_multiple=2,
 )
 
 LAYOUTS: dict[str, IntegerLayout] = {

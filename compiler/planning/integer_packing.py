@@ -54,7 +54,7 @@ def integer_shapes(layer: LayerPlan) -> dict[str, tuple[int, ...]]:
     by_tap = (op.d_conv, layout.depth(op.d_inner))
     shapes |= {
         "conv_weight": by_tap if layout.octets else (op.d_inner, op.d_conv),
-        "rates": (op.d_inner, op.d_state),
+        "rates": (op.d_inner, layout.kept_states(op.d_state)),
         "channels": (inner, len(CHANNEL_FIELDS)),
         "A": (op.d_inner, op.d_state),
         "D": (op.d_inner, 2),
@@ -76,7 +76,9 @@ def _pack(name: str, weights: dict[str, np.ndarray], layer: LayerPlan) -> np.nda
     op, layout, data = _mixer(layer), _layout(layer), weights[name]
     if name == "conv_weight":
         return _padded(data, op.d_conv, layout.depth(op.d_inner)) if layout.octets else data
-    if name in ("rates", "reals"):
+    if name == "rates":
+        return np.pad(data, [(0, 0), (0, layout.kept_states(op.d_state) - op.d_state)])
+    if name == "reals":
         return data
     if name == "A":
         return octaves(data)

@@ -19,6 +19,11 @@ CASES: tuple[tuple[int, dict[str, Any]], ...] = (
     (3, {"activation": "int16", "norm": "rms", "residual": True, "reverse": True, "d_state": 5}),
     (8, {"pooling": "last", "residual": True, "d_conv": 1, "d_state": 1, "dt_rank": 1}),
     (2, {"activation": "int16", "d_inner": 33, "features": 17, "d_state": 8, "d_out": 5}),
+    (4, {"d_inner": 9, "d_state": 6, "d_conv": 5, "features": 6}),
+    (4, {"activation": "int16", "d_inner": 6, "d_state": 39, "d_conv": 2, "pooling": "mean"}),
+    (8, {"d_inner": 7, "d_state": 66, "d_conv": 3, "residual": True}),
+    (1, {"d_inner": 5, "d_state": 23, "d_conv": 9, "dt_rank": 3, "norm": "rms"}),
+    (6, {"activation": "int16", "d_inner": 11, "d_state": 32, "d_conv": 8, "d_out": 9}),
 )
 
 

@@ -270,13 +270,15 @@ def run_case(
         program, b"".join([head.tobytes(), case.x.tobytes(), *packed_bytes(plan, case)])
     )
     dtype, op = np.dtype(case.op.activation), case.op
+    assert plan.layout is not None
+    kept = op.d_state if op.state == "float32" else plan.layout.kept_states(op.d_state)
     kind = np.dtype(op.state)
     outputs, h = [], np.zeros(0, kind)
     for length in filter(None, lengths):
         count = plan.d_out * (1 if op.pooling else length)
         outputs.append(np.frombuffer(output, dtype, count).reshape(-1, plan.d_out))
         output = output[count * dtype.itemsize :]
-        h = np.frombuffer(output, kind, op.d_inner * op.d_state)
+        h = np.frombuffer(output, kind, op.d_inner * kept)
         output = output[plan.state_bytes :]
     assert not output
-    return np.concatenate(outputs), h.reshape(op.d_inner, op.d_state)
+    return np.concatenate(outputs), h.reshape(op.d_inner, kept)[:, : op.d_state]

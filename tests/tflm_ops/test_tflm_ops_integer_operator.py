@@ -29,6 +29,8 @@ LAYERS: tuple[tuple[int, dict[str, Any]], ...] = (
     (8, {"activation": "int16", "reverse": True, "d_state": 9, "dt_rank": 5, "d_out": 13}),
     (4, {"features": 1, "d_inner": 1, "d_out": 1, "d_state": 2, "dt_rank": 1}),
     (3, {"activation": "int16", "features": 33, "d_inner": 40, "d_state": 8, "dt_rank": 8}),
+    (4, {"d_state": 6, "d_conv": 5, "d_inner": 9, "mode": "stream"}),
+    (4, {"activation": "int16", "d_state": 39, "d_conv": 9, "d_inner": 5}),
 )
 
 

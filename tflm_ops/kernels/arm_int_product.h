@@ -15,6 +15,7 @@
 
 #if SCANLET_ARM_DSP
 
+#include <stddef.h>
 #include <string.h>
 
 // clang-format off
@@ -111,6 +112,26 @@ SCANLET_INLINE void scanlet_arm_int_block(const int8_t* weight, const int32_t* b
 }
 
 // clang-format on
+
+// scanlet_arm_int_block for tiles of any size: acc (4, T), the first `steps` columns of x.
+SCANLET_INLINE void scanlet_arm_int_tile(const int8_t* const weight, const int32_t* const bias,
+                                         const int16_t* x, const int32_t depth, const int32_t T,
+                                         const int32_t steps, int32_t* acc) {
+  int32_t part[16];
+  for (int32_t t = 0; t < steps; t += 4) {
+    const int32_t columns = steps - t < 4 ? steps - t : 4;
+    scanlet_arm_int_block(weight, bias, x, depth, columns, part);
+    SCANLET_UNROLL(4)
+    for (int32_t i = 0; i < 4; ++i) {
+      SCANLET_UNROLL(4)
+      for (int32_t j = 0; j < 4; ++j) {
+        if (j < columns) acc[i * T + j] = part[4 * i + j];
+      }
+    }
+    x += (ptrdiff_t)4 * depth;
+    acc += 4;
+  }
+}
 
 // acc (4, 4), int32 = bias + int16 weights (4, 4) times x (4, 4) of four steps, for four outputs: a
 // dt_proj of rank 4. `bias_stride`: words from output to output.

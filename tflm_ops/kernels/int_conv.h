@@ -35,9 +35,9 @@ SCANLET_INLINE void scanlet_int_conv(int16_t* const x, int16_t* const history,
     const int32_t factor = channel[e].conv_factor;
     const int32_t fraction = channel[e].conv_fraction;
 #if SCANLET_ARM_DSP
-    if (K == 4 && steps == 4) {
+    if (K <= SCANLET_ARM_INT_TAPS && steps == 4) {
       int32_t sums[4];
-      scanlet_arm_int_conv(taps, past, h_j, at, x_t, bias, sums);
+      scanlet_arm_int_conv(taps, past, h_j, at, x_t, bias, K, sums);
       SCANLET_UNROLL(4)
       for (int32_t t = 0; t < 4; ++t) {
         const int32_t v = scanlet_saturate16(scanlet_scale(sums[t], factor));

@@ -132,10 +132,12 @@ SCANLET_NOINLINE void scanlet_int_block(const int8_t* const weight, const scanle
 #if SCANLET_ARM_DSP
   if (T == 4) {
     scanlet_arm_int_block(weight, &rows->bias, x, depth, steps, acc);
-    return;
+  } else {
+    scanlet_arm_int_tile(weight, &rows->bias, x, depth, T, steps, acc);
   }
-#endif
+#else
   scanlet_int_lanes(weight, 0, &rows->bias, 2, x, depth, T, steps, acc);
+#endif
 #endif
 }
 

@@ -28,12 +28,19 @@
 #endif
 
 // B and C of a step: pairs (b, c) for n after n, or all of B ahead of all of C (each padded to a
-// multiple of 8 for MVE, of 4 for DSP). Element n of B, of C, and the distance from step to step.
+// multiple of 8 for MVE, of 2 for DSP). Element n of B, of C, and the distance from step to step.
+//
+// A channel's state and rates take SCANLET_INT_KEPT elements: whole words for DSP.
+#if SCANLET_INT_LAYOUT == SCANLET_ROWS_DSP
+#define SCANLET_INT_KEPT(N) (((N) + 1) / 2 * 2)
+#else
+#define SCANLET_INT_KEPT(N) (N)
+#endif
 #if SCANLET_INT_LAYOUT == SCANLET_OCTETS || SCANLET_INT_LAYOUT == SCANLET_ROWS_DSP
 #if SCANLET_INT_LAYOUT == SCANLET_OCTETS
 #define SCANLET_INT_STATES(N) (((N) + 7) / 8 * 8)
 #else
-#define SCANLET_INT_STATES(N) (((N) + 3) / 4 * 4)
+#define SCANLET_INT_STATES(N) (((N) + 1) / 2 * 2)
 #endif
 #define SCANLET_INT_B(n, N) (n)
 #define SCANLET_INT_C(n, N) (SCANLET_INT_STATES(N) + (n))
@@ -147,7 +154,7 @@ SCANLET_INLINE void scanlet_int_scan_channel(int16_t* const h, const int16_t* co
 #endif
 
 // `count` channels over the first `steps` steps of a tile: y takes the place of u.
-//   h (count, N): the state, updated          rates (count, N): int16, >= 0
+//   h (count, KEPT(N)): the state, updated    rates (count, KEPT(N)): int16, >= 0
 //   bc: B and C of each step, see above       delta (count, T): int16, >= 0
 //   rounding (T,): of each step               channel: the first one's constants
 //   u: element (i, t) at i * u_k + t * u_t    work (count, T): free, for octets, else NULL
@@ -163,20 +170,21 @@ SCANLET_INLINE void scanlet_int_scan(int16_t* const h, const int16_t* const rate
   scanlet_mve_int_scan(h, rates, bc, delta, rounding, u, channel, count, N, steps, work);
   return;
 #endif
-#if SCANLET_XTENSA_MAC16
+#if SCANLET_ARM_DSP
+  scanlet_arm_int_step step[SCANLET_INT_MAX_T + 1];
+  for (int32_t t = 0; t < steps; ++t) step[t].rounding = rounding[t];
+#elif SCANLET_XTENSA_MAC16
   scanlet_xtensa_step step[SCANLET_INT_MAX_T];
   for (int32_t t = 0; t < steps; ++t) step[t].rounding = rounding[t];
 #endif
   for (int32_t i = 0; i < count; ++i) {
-    int16_t* const state = h + (ptrdiff_t)i * N;
-    const int16_t* const rate = rates + (ptrdiff_t)i * N;
+    int16_t* const state = h + (ptrdiff_t)i * SCANLET_INT_KEPT(N);
+    const int16_t* const rate = rates + (ptrdiff_t)i * SCANLET_INT_KEPT(N);
     int32_t t = 0;
 #if SCANLET_ARM_DSP
-    if (N % 4 == 0 && N <= 32) {
-      scanlet_arm_int_channel(state, rate, bc, delta + i * T, rounding,
-                              u + scanlet_int_place(i, u_k), u_t, channel + i, N, steps);
-      continue;
-    }
+    scanlet_arm_int_channel(state, rate, bc, delta + i * T, step, u + scanlet_int_place(i, u_k),
+                            u_t, channel + i, N, SCANLET_INT_STATES(N), steps);
+    continue;
 #endif
 #if SCANLET_XTENSA_MAC16
     if (N <= 64) {

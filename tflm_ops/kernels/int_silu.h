@@ -25,13 +25,13 @@ SCANLET_INLINE int32_t scanlet_int_silu(const int32_t value, const int32_t fract
   __asm__("" : "+r"(middle));  // kept in a register
   const uint32_t line = middle[entry];
   const int32_t base = (int32_t)(line >> 16);
-  const int32_t step = (int16_t)line;
+  const int32_t moved = (int16_t)line * (int16_t)rest;  // SMULBB
 #else
   const uint16_t* const at = scanlet_sigmoid_table + 512 + entry;
   const int32_t base = at[0];
-  const int32_t step = at[1] - base;
+  const int32_t moved = (at[1] - base) * rest;
 #endif
-  const int32_t sigmoid = base + ((step * rest) >> low);
+  const int32_t sigmoid = base + (moved >> low);
   return (value * sigmoid + (1 << 14)) >> 15;
 #endif
 }

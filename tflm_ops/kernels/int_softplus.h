@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "arm_int.h"
 #include "int_layout.h"
 #include "int_scale.h"
 #include "int_tables.h"
@@ -19,7 +20,11 @@ SCANLET_INLINE int32_t scanlet_int_softplus(const int32_t value, const int32_t f
   const int32_t low = fraction - 5;
   if (fraction < 11 && value >> fraction >= 16) return value * (1 << (24 - fraction));
   const int32_t entry = fraction < 11 ? scanlet_int_entry(value >> low) : value >> low;
-  const int32_t* const at = scanlet_softplus_table + 512 + entry;
+  const int32_t* middle = scanlet_softplus_table + 512;
+#if SCANLET_ARM_DSP
+  __asm__("" : "+r"(middle));  // kept in a register
+#endif
+  const int32_t* const at = middle + entry;
   const int32_t rest = value & ((1 << low) - 1);
   return at[0] + (((at[1] - at[0]) * rest) >> low);
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Xtensa with MAC16: the integer recurrence of one channel.
 //
-// 20 instructions for each step of a state, 23 where exponents may lie beyond the table; pointers
-// take three for each loop, but none for 16 states. The operations are those of int_scan.h and
-// int_decay.h; MAC16's accumulator holds the sum of h * c.
+// 20 instructions for each step of a state, 23 where exponents may lie beyond the table; beyond 24
+// states pointers take three for each loop. The operations are those of int_scan.h and int_decay.h;
+// MAC16's accumulator holds the sum of h * c.
 #ifndef SCANLET_KERNELS_XTENSA_INT_SCAN_H_
 #define SCANLET_KERNELS_XTENSA_INT_SCAN_H_
 
@@ -23,7 +23,7 @@
 // table's entry, the decay and the new state. Loads stand ahead of what waits for them.
 #define SCANLET_XTENSA_STATE(clamp, at, pair)                 \
   SCANLET_XTENSA_LINE("l16ui %[x], %[rates], " at)            \
-  SCANLET_XTENSA_LINE("l32i.n %[z], %[bc], " pair)            \
+  SCANLET_XTENSA_LINE("l32i %[z], %[bc], " pair)              \
   SCANLET_XTENSA_LINE("mul16u %[x], %[x], %[delta]")          \
   SCANLET_XTENSA_LINE("mul16s %[w], %[z], %[du]")             \
   SCANLET_XTENSA_LINE("srl %[x], %[x]")                       \
@@ -57,14 +57,23 @@
   SCANLET_XTENSA_STATES_2(clamp)       \
   SCANLET_XTENSA_STATE(clamp, "4", "8") SCANLET_XTENSA_STATE(clamp, "6", "12")
 
-#define SCANLET_XTENSA_STATES_16(clamp)                                                         \
-  SCANLET_XTENSA_STATES_4(clamp)                                                                \
-  SCANLET_XTENSA_STATE(clamp, "8", "16") SCANLET_XTENSA_STATE(clamp, "10", "20")                \
-  SCANLET_XTENSA_STATE(clamp, "12", "24") SCANLET_XTENSA_STATE(clamp, "14", "28")               \
-  SCANLET_XTENSA_STATE(clamp, "16", "32") SCANLET_XTENSA_STATE(clamp, "18", "36")               \
-  SCANLET_XTENSA_STATE(clamp, "20", "40") SCANLET_XTENSA_STATE(clamp, "22", "44")               \
-  SCANLET_XTENSA_STATE(clamp, "24", "48") SCANLET_XTENSA_STATE(clamp, "26", "52")               \
-  SCANLET_XTENSA_STATE(clamp, "28", "56") SCANLET_XTENSA_STATE(clamp, "30", "60")
+// The state of number n, if there is one: the assembler leaves it away otherwise.
+#define SCANLET_XTENSA_MORE(clamp, n)                          \
+  SCANLET_XTENSA_LINE(".if %[N] > " #n)                        \
+  SCANLET_XTENSA_STATE(clamp, "2*" #n, "4*" #n)                \
+  SCANLET_XTENSA_LINE(".endif")
+
+#define SCANLET_XTENSA_FOUR_MORE(clamp, a, b, c, d)            \
+  SCANLET_XTENSA_MORE(clamp, a) SCANLET_XTENSA_MORE(clamp, b)  \
+  SCANLET_XTENSA_MORE(clamp, c) SCANLET_XTENSA_MORE(clamp, d)
+
+#define SCANLET_XTENSA_ALL_STATES(clamp)                       \
+  SCANLET_XTENSA_FOUR_MORE(clamp, 0, 1, 2, 3)                  \
+  SCANLET_XTENSA_FOUR_MORE(clamp, 4, 5, 6, 7)                  \
+  SCANLET_XTENSA_FOUR_MORE(clamp, 8, 9, 10, 11)                \
+  SCANLET_XTENSA_FOUR_MORE(clamp, 12, 13, 14, 15)              \
+  SCANLET_XTENSA_FOUR_MORE(clamp, 16, 17, 18, 19)              \
+  SCANLET_XTENSA_FOUR_MORE(clamp, 20, 21, 22, 23)
 
 // As many states at a time as take `bytes`; a loop holds 256 bytes of code at most.
 #define SCANLET_XTENSA_LOOP(states)                                                             \
@@ -78,8 +87,9 @@
   SCANLET_XTENSA_LINE("addi %[rates], %[rates], -2*%[N]")                                       \
   SCANLET_XTENSA_LINE("addi %[h], %[h], -2*%[N]")
 
-// All 16 states.
-#define SCANLET_XTENSA_LINEAR(states) states SCANLET_XTENSA_LINE("addi %[bc], %[bc], 64")
+// All states one after the other.
+#define SCANLET_XTENSA_LINEAR(clamp) \
+  SCANLET_XTENSA_ALL_STATES(clamp) SCANLET_XTENSA_LINE("addi %[bc], %[bc], 4*%[N]")
 
 // One step after the other.
 #define SCANLET_XTENSA_SCAN(states, step_bytes)                                                 \
@@ -123,14 +133,18 @@ SCANLET_INLINE void scanlet_xtensa_int_scan(int16_t* h, const int16_t* rates, co
   const int16_t* const table = scanlet_decay_table;
   int32_t delta, du, round, w, y, z;
   int32_t x = down;
-  if (beyond) {
+  if (N <= 24) {
+    if (beyond) {
+      SCANLET_XTENSA_SCAN(SCANLET_XTENSA_LINEAR(SCANLET_XTENSA_CLAMP), 2);
+    } else {
+      SCANLET_XTENSA_SCAN(SCANLET_XTENSA_LINEAR(""), 2);
+    }
+  } else if (beyond) {
     if (N % 2 == 0) {
       SCANLET_XTENSA_SCAN(SCANLET_XTENSA_LOOP(SCANLET_XTENSA_STATES_2(SCANLET_XTENSA_CLAMP)), 4);
     } else {
       SCANLET_XTENSA_SCAN(SCANLET_XTENSA_LOOP(SCANLET_XTENSA_STATES_1(SCANLET_XTENSA_CLAMP)), 2);
     }
-  } else if (N == 16) {
-    SCANLET_XTENSA_SCAN(SCANLET_XTENSA_LINEAR(SCANLET_XTENSA_STATES_16("")), 32);
   } else if (N % 4 == 0) {
     SCANLET_XTENSA_SCAN(SCANLET_XTENSA_LOOP(SCANLET_XTENSA_STATES_4("")), 8);
   } else if (N % 2 == 0) {
