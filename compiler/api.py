@@ -20,11 +20,13 @@ from scanlet.errors import (
 )
 from scanlet.execution.samples import Sample, as_samples, check_tokens, random_samples
 from scanlet.graph import Graph
+from scanlet.integer_options import checked_classes, unfused
 from scanlet.passes import ExponentialMean, Stream, StreamShape, as_pooling
 from scanlet.passes.extents import Extent
 from scanlet.planning.planner import STACK_BYTES, Alternative, Choice, choices, first_fit
 from scanlet.planning.tflm_arena import POINTERS_64, device_margin, predict_arena, ram_parts
 from scanlet.progress import Progress
+from scanlet.quantization.observers import OBSERVERS
 from scanlet.quantization.quantize import quantize
 from scanlet.standardization import along_features, standardized
 from scanlet.targets import Target, find
@@ -50,6 +52,8 @@ def compile(
     pooling: str | ExponentialMean | None = None,
     state: str | None = None,
     float_modules: Sequence[str] = (),
+    observer: str | None = None,
+    calibration_labels: Sequence[int] | np.ndarray | None = None,
     memory_limit: int | None = None,
     normalization: tuple[Any, Any] | None = None,
     labels: Sequence[str] | None = None,
@@ -82,6 +86,11 @@ def compile(
             channel and state, or "float32", with the recurrence in float; the target's choice
             when absent.
         float_modules: paths of modules that stay in float at an integer precision.
+        observer: how an integer precision derives the ranges of activations: "minmax" (all that
+            calibration saw, the default), "percentile" (all but 0.01 % at each end) or "mse" (the
+            least squared error in int8). The model's outputs are never clipped.
+        calibration_labels: the right class of each calibration sample, as a number: the report
+            then states the accuracy of PyTorch and of the compiled model on them.
         memory_limit: bytes of RAM, everything counted (the tensor arena as the project reserves
             it, and stack); fusion extent and time tile are chosen to fit.
         normalization: (mean, std) of the raw input's features, folded into the first layer: the
@@ -108,7 +117,7 @@ def compile(
     _check_choice("precision", precision, PRECISIONS)
     _check_choice("mode", mode, MODES)
     how = _stream(mode, chunk, pooling)
-    _check_integer_options(precision, calibration_data, state, float_modules)
+    _check_integer_options(precision, calibration_data, state, float_modules, observer)
     if memory_limit is not None and memory_limit <= 0:
         raise InputError(f"memory_limit is {memory_limit}; it is a positive number of bytes")
     check_accepted(accept_deviation)
@@ -130,9 +139,10 @@ def compile(
         stream = passes.stream_shape(graph, how) if how else None
         extents = passes.extents(graph, mode=mode, how=how)
         if float_modules:  # what is fused with a neighbour cannot be left in float by itself
-            extents = [_unfused(extents, float_modules)]
+            extents = [unfused(extents, graph, float_modules, mode, how)]
         names = _labels(labels, extents[0].graph)
         samples = _samples(calibration_data, extents[0].graph, statistics, stream)
+        classes = checked_classes(calibration_labels, len(samples), calibration_data is not None)
         capture_reference = reference
         if how and stream:
             reference = stream_reference(reference, extents[0].graph, how, stream)
@@ -144,6 +154,7 @@ def compile(
                 precision=precision,
                 state=state or chosen.state,
                 float_modules=float_modules,
+                observer=observer or OBSERVERS[0],
                 progress=step,
                 stream=stream,
             )
@@ -154,7 +165,7 @@ def compile(
         compiled.quantized, compiled.labels = quantized, names
         compiled.warnings += quantized.warnings if quantized else ()
         step("verifying against PyTorch")
-        verify_compiled(compiled, reference, samples, tolerance)
+        verify_compiled(compiled, reference, samples, tolerance, classes)
         from scanlet.emit.report.content.reproduce import call_text
         from scanlet.emit.summary import summarize
 
@@ -312,29 +323,24 @@ def _stream(mode: str, chunk: int | None, pooling: Any) -> Stream | None:
     return Stream(chunk, as_pooling(pooling))
 
 
-def _unfused(extents: Sequence[Extent], float_modules: Sequence[str]) -> Extent:
-    """The first extent in which every one of the modules has operators of its own, else the one
-    with the least fusion."""
-    from scanlet.quantization.integer_support import nodes_of
-
-    for extent in extents:
-        if all(nodes_of(extent.graph, module) for module in float_modules):
-            return extent
-    return extents[-1]
-
-
 def _check_integer_options(
-    precision: str, calibration_data: Any, state: str | None, float_modules: Sequence[str]
+    precision: str,
+    calibration_data: Any,
+    state: str | None,
+    float_modules: Sequence[str],
+    observer: str | None,
 ) -> None:
     if precision == "float32":
-        if state is not None or float_modules:
+        if state is not None or float_modules or observer is not None:
             raise InputError(
-                "state= and float_modules= belong to integer precisions",
+                "state=, float_modules= and observer= belong to integer precisions",
                 hint='leave them away, or give precision="int8"',
             )
         return
     if state is not None:
         _check_choice("state", state, STATES)
+    if observer is not None:
+        _check_choice("observer", observer, OBSERVERS)
     if calibration_data is None:
         raise CalibrationError(
             f"precision {precision!r} needs calibration_data",

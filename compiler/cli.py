@@ -76,6 +76,10 @@ def compile_command(
         list[str] | None,
         typer.Option(help="Path of a module that stays in float; may be repeated."),
     ] = None,
+    observer: Annotated[
+        str | None,
+        typer.Option(help="Ranges of integer activations: minmax (default), percentile or mse."),
+    ] = None,
     input_shape: Annotated[
         str | None,
         typer.Option(help="Shape of the input with batch 1, as 1,128,9, if the model has none."),
@@ -89,7 +93,10 @@ def compile_command(
     ] = None,
     calibration: Annotated[
         Path | None,
-        typer.Option(help=".npy or .npz of samples (B, ...) to quantize and verify with."),
+        typer.Option(
+            help=".npy or .npz of samples (B, ...) to quantize and verify with; with the classes "
+            "`y` (B,) in the .npz the accuracy before and after is printed."
+        ),
     ] = None,
     normalization: Annotated[
         Path | None, typer.Option(help=".npz with `mean` and `std`, folded into the first layer.")
@@ -142,9 +149,9 @@ def compile_command(
         if not {"mean", "std"} <= arrays.keys():
             raise InputError(f"has {sorted(arrays)}, not mean and std", where=str(normalization))
         statistics = (arrays["mean"], arrays["std"])
-    samples = None
+    samples, classes = None, None
     if calibration is not None:
-        samples = [row[np.newaxis] for row in _first_array(calibration)]
+        samples, classes = _calibration(calibration)
     compiled = scanlet.compile(
         load_model(model, weights, config, length),
         example,
@@ -155,6 +162,8 @@ def compile_command(
         pooling=pooling,
         state=state,
         float_modules=float_module or (),
+        observer=observer,
+        calibration_labels=classes,
         memory_limit=memory_limit,
         normalization=statistics,
         labels=labels.split(",") if labels else None,
@@ -345,6 +354,18 @@ def _parse_shape(text: str) -> tuple[int, ...]:
 def _names(values: list[str] | None) -> list[str]:
     """Of a repeated option whose values may also be joined by commas."""
     return [name for value in values or () for name in value.split(",") if name]
+
+
+def _calibration(path: Path) -> tuple[list[np.ndarray], np.ndarray | None]:
+    """The samples, each (1, ...), `x` or the first array, and their classes, `y` if it is there."""
+    from scanlet.model_source import load_arrays
+
+    arrays = load_arrays(path)
+    classes = arrays.pop("y", None) if len(arrays) > 1 else None
+    if not arrays:
+        raise InputError("holds no array", where=str(path))
+    samples = arrays.get("x", next(iter(arrays.values())))
+    return [row[np.newaxis] for row in samples], classes
 
 
 def _first_array(path: Path) -> np.ndarray:

@@ -36,9 +36,13 @@ def print_summary(compiled: Compiled, directory: Path) -> None:
     )
     if checked["label_agreement"] is not None:
         table.add_row("same label as PyTorch", f"{checked['label_agreement']:.2%}")
+    if checked["accuracy"] is not None:
+        before, after = checked["accuracy"]["pytorch"], checked["accuracy"]["compiled"]
+        table.add_row("accuracy", f"{before:.2%} in PyTorch, {after:.2%} compiled")
     if report["quantization"] is not None:
         made = report["quantization"]
         table.add_row("precision", f"{report['precision']}, recurrent state {made['state']}")
+        table.add_row("ranges", f"of the calibration data, {made['observer']}")
         islands = [
             f"{', '.join(island['modules'] or island['nodes'])} ({'; '.join(island['reasons'])})"
             for island in made["islands"]

@@ -19,9 +19,16 @@ Reference = Callable[..., list[np.ndarray]]
 
 
 def verify_compiled(
-    compiled: Compiled, reference: Reference, samples: list[Sample], tolerance: float | None
+    compiled: Compiled,
+    reference: Reference,
+    samples: list[Sample],
+    tolerance: float | None,
+    classes: Sequence[int] | None = None,
 ) -> None:
-    """Fill in `golden` and `verification`; raise VerificationError if the result deviates."""
+    """Fill in `golden` and `verification`; raise VerificationError if the result deviates.
+
+    `classes`: which output should be the largest, by sample.
+    """
     from scanlet.execution.verification import TOLERANCE, verify
 
     relative = TOLERANCE[compiled.precision] if tolerance is None else float(tolerance)
@@ -53,6 +60,7 @@ def verify_compiled(
             samples,
             tolerance=relative,
             ran_on=ran_on,
+            classes=classes,
         )
     except VerificationError as error:
         if compiled.quantized is None:

@@ -121,6 +121,8 @@ def summarize(
             "mean_error": verification.mean_error,
             "max_error": verification.max_error,
             "label_agreement": verification.label_agreement,
+            "accuracy": verification.accuracy
+            and dict(zip(("pytorch", "compiled"), verification.accuracy, strict=True)),
             "samples": verification.samples,
             "tolerance": verification.tolerance * verification.scale,
             "ran_on": verification.ran_on,
@@ -195,6 +197,7 @@ def _quantization(compiled: Compiled) -> dict[str, Any] | None:
         return None
     return {
         "state": made.state,
+        "observer": made.observer,
         "islands": [
             {key: list(names) for key, names in asdict(island).items()} for island in made.islands
         ],

@@ -24,6 +24,8 @@ class Verification:
     `scale` is the largest magnitude among the reference outputs (at least 1e-6); the model passes
     while max_error <= tolerance * scale. `label_agreement` is None where no output looks like
     class scores; `labels` are then the largest classes, (reference's, model's), a pair a sample.
+    `accuracy`, where the samples' classes are known besides, is the share of right labels of
+    PyTorch and of the compiled model.
     """
 
     samples: int
@@ -34,6 +36,7 @@ class Verification:
     label_agreement: float | None
     ran_on: str
     labels: tuple[tuple[int, int], ...] = ()
+    accuracy: tuple[float, float] | None = None
 
     @property
     def passed(self) -> bool:
@@ -46,10 +49,12 @@ def compare(
     *,
     tolerance: float,
     ran_on: str,
+    classes: Sequence[int] | None = None,
 ) -> Verification:
     """Compare outputs with references, both [sample][output]; NaN where it differs counts as inf.
 
-    A single output whose last axis is longer than 1 and whose other axes are 1 counts as scores.
+    A single output whose last axis is longer than 1 and whose other axes are 1 counts as scores;
+    `classes` says which of them should be the largest, by sample.
     """
     errors: list[np.ndarray] = []
     scale = 1e-6
@@ -64,6 +69,10 @@ def compare(
         if len(reference) == 1 and reference[0].size == reference[0].shape[-1] > 1:
             labels.append((int(np.argmax(reference[0])), int(np.argmax(output[0]))))
     everything = np.concatenate(errors)
+    accuracy = None
+    if labels and classes is not None:
+        before, after = np.mean(np.array(labels) == np.asarray(classes)[:, np.newaxis], axis=0)
+        accuracy = (float(before), float(after))
     return Verification(
         samples=len(outputs),
         mean_error=float(everything.mean()),
@@ -73,16 +82,23 @@ def compare(
         label_agreement=float(np.mean([a == b for a, b in labels])) if labels else None,
         ran_on=ran_on,
         labels=tuple(labels),
+        accuracy=accuracy,
     )
 
 
 def verify(
-    run: Runner, reference: Runner, samples: Sequence[Sample], *, tolerance: float, ran_on: str
+    run: Runner,
+    reference: Runner,
+    samples: Sequence[Sample],
+    *,
+    tolerance: float,
+    ran_on: str,
+    classes: Sequence[int] | None = None,
 ) -> Verification:
     """Run every sample through both; raise VerificationError past the tolerance."""
     outputs = [run(*sample) for sample in samples]
     references = [reference(*sample) for sample in samples]
-    result = compare(outputs, references, tolerance=tolerance, ran_on=ran_on)
+    result = compare(outputs, references, tolerance=tolerance, ran_on=ran_on, classes=classes)
     if not result.passed:
         raise VerificationError(
             f"the compiled model deviates from PyTorch: largest error {result.max_error:.3g} on "

@@ -21,21 +21,27 @@ class Extent:
     graph: Graph
 
 
-def extents(graph: Graph, *, mode: str = "sequence", how: Stream | None = None) -> list[Extent]:
+def extents(
+    graph: Graph, *, mode: str = "sequence", how: Stream | None = None, compose: bool = True
+) -> list[Extent]:
     """Every different legal graph of `graph` by what is fused, everything fused first.
 
     In stream mode that one alone: which graph is cheaper depends on the length of a chunk, and
-    another one rounds differently. Raises as `run` does.
+    another one rounds differently. Without `compose` no Linear becomes part of another product,
+    and all of them are given in stream mode, too. Raises as `run` does.
     """
-    found = [Extent(Fusion(), run(graph, mode=mode, how=how))]
-    if mode == "stream" or not any(
+    everything = Fusion(compose=compose)
+    found = [Extent(everything, run(graph, mode=mode, fusion=everything, how=how))]
+    if (mode == "stream" and compose) or not any(
         isinstance(node.op, LayerOperator) for node in found[0].graph.nodes
     ):
         return found
     seen = {_structure(found[0].graph)}
     for choice in product((True, False), repeat=4):
-        fusion = Fusion(*choice)
-        legal = run(graph, mode=mode, fusion=fusion)
+        fusion = Fusion(*choice, compose=compose)
+        if mode == "stream" and not fusion.pooling:  # how a stream is pooled is settled
+            continue
+        legal = run(graph, mode=mode, fusion=fusion, how=how)
         structure = _structure(legal)
         if structure not in seen:
             seen.add(structure)

@@ -12,12 +12,16 @@ from scanlet.passes.rewrite import take_over, update_ssm
 
 @dataclass(frozen=True)
 class Fusion:
-    """What may join SELECTIVE_SSM: each keeps a tensor as long as the sequence from existing."""
+    """What may join SELECTIVE_SSM: each keeps a tensor as long as the sequence from existing.
+
+    Without `compose` products in a row stay apart where their composition would multiply less.
+    """
 
     norm: bool = True
     residual: bool = True
     input_linear: bool = True
     pooling: bool = True
+    compose: bool = True
 
 
 def fuse_norms(graph: Graph) -> bool:

@@ -83,9 +83,14 @@ def joining(fusion: Fusion) -> tuple[Pass, ...]:
     return tuple(chosen)
 
 
+def simplifying(fusion: Fusion) -> tuple[Pass, ...]:
+    """SIMPLIFY, without the composition of products if they are to stay apart."""
+    return tuple(one for one in SIMPLIFY if fusion.compose or one is not compose_linears)
+
+
 def composing(fusion: Fusion) -> tuple[Pass, ...]:
     """The passes for the products next to mixers, once it is settled what they consist of."""
-    chosen: list[Pass] = [compose_output_linear, compose_input_linear]
+    chosen: list[Pass] = [compose_output_linear, compose_input_linear] if fusion.compose else []
     if fusion.input_linear:
         chosen.append(fuse_input_linears)  # what could not be composed
     return tuple(chosen)
@@ -110,12 +115,13 @@ def run(
     fusion = fusion or Fusion()
     legal = graph.copy()
     legal.validate()
+    simplify = simplifying(fusion)
     if mode == "stream":
-        _streamed(legal, how or Stream())
+        _streamed(legal, how or Stream(), simplify)
     else:
-        apply_until_stable(legal, SIMPLIFY)
-    apply_until_stable(legal, (*joining(fusion), *SIMPLIFY))
-    apply_until_stable(legal, (*composing(fusion), *SIMPLIFY))
+        apply_until_stable(legal, simplify)
+    apply_until_stable(legal, (*joining(fusion), *simplify))
+    apply_until_stable(legal, (*composing(fusion), *simplify))
     apply(legal, LEGALIZE)
     return legal
 
@@ -125,9 +131,11 @@ def stream_shape(graph: Graph, how: Stream) -> StreamShape:
     return _streamed(graph.copy(), how)
 
 
-def _streamed(graph: Graph, how: Stream) -> StreamShape:
+def _streamed(
+    graph: Graph, how: Stream, simplify: tuple[Pass, ...] = SIMPLIFY
+) -> StreamShape:
     refuse_reversal(graph)
-    apply_until_stable(graph, SIMPLIFY)
+    apply_until_stable(graph, simplify)
     return stream(graph, how)
 
 

@@ -25,6 +25,8 @@ from scanlet.quantization.mixer_statistics import (
     Range,
 )
 from scanlet.quantization.observers import make_observer
+from scanlet.quantization.outliers import outlying_samples
+from scanlet.quantization.tensor_statistics import TensorStatistics
 
 #: Samples, and array elements, that are evaluated at once.
 BATCH, BATCH_ELEMENTS = 32, 2_000_000
@@ -34,20 +36,6 @@ MAX_MOMENT_WIDTH = 2048
 MUCH_CLIPPED, DEEPLY_CLIPPED = 0.001, 0.5
 #: or where all but this share of the values (at each end) are within a few of the 255 steps.
 OUTLIERS, FEW_STEPS = 0.001, 24
-
-
-@dataclass(frozen=True)
-class TensorStatistics:
-    """Values of one activation over all samples."""
-
-    name: str
-    low: float  # the range chosen for quantization
-    high: float
-    minimum: float  # what was seen
-    maximum: float
-    clipped: float  # share of the values outside of the chosen range
-    noise_db: float  # signal to noise of int8 in that range, clipping included
-    observer: str
 
 
 @dataclass
@@ -154,6 +142,7 @@ class _Collector:
         }
         self.observers = {name: make_observer(kind, name) for name, kind in self.kinds.items()}
         self.histograms = {name: Histogram() for name in self.kinds}
+        self.peaks: dict[str, list[np.ndarray]] = {}  # largest magnitudes by sample
         self.sums: dict[str, MomentSum] = {}
         self.mixers = {
             node.output.name: MixerCollector(node)
@@ -165,6 +154,10 @@ class _Collector:
         if tensor.name in self.observers:
             self.observers[tensor.name].update(values)
             self.histograms[tensor.name].update(values)
+            rows = values.reshape(len(values), -1)
+            self.peaks.setdefault(tensor.name, []).append(
+                np.maximum(rows.max(axis=1, initial=0), -rows.min(axis=1, initial=0))
+            )
 
     def node(self, node: Node, arrays: list[np.ndarray], output: np.ndarray) -> None:
         self.tensor(node.output, output)
@@ -186,6 +179,8 @@ class _Collector:
         for name in self.observers:
             made.tensors[name] = self._statistics(name)
             made.warnings += _warnings(made.tensors[name], self.histograms[name])
+        peaks = {name: np.concatenate(parts) for name, parts in self.peaks.items()}
+        made.warnings += outlying_samples(made.tensors, peaks, self.histograms)
         for name, mixer in self.mixers.items():
             made.mixers[name] = mixer.statistics(made.range(name))
             zero = mixer.zero_stages()

@@ -16,6 +16,8 @@ from scanlet.quantization.histogram import Histogram
 
 Bound = float | np.ndarray
 
+#: What `Percentile` keeps at each end, by default.
+PERCENTILE = 99.99
 #: Candidates of each end of the range, as shares of the extreme value: finer where little is cut.
 _SHARES = np.concatenate([np.linspace(0.02, 0.9, 45), np.linspace(0.91, 1.0, 46)])
 
@@ -102,7 +104,9 @@ class Percentile(HistogramObserver):
     """All but the outermost values: `percentile` percent lie below the upper end, and as many
     above the lower one."""
 
-    def __init__(self, name: str, axis: int | None = None, *, percentile: float = 99.99) -> None:
+    def __init__(
+        self, name: str, axis: int | None = None, *, percentile: float = PERCENTILE
+    ) -> None:
         if not 50 < percentile <= 100:
             raise InputError(
                 f"percentile is {percentile}", hint="more than 50 and at most 100 percent"

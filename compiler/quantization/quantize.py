@@ -24,12 +24,13 @@ SENSITIVITY_SAMPLES = 8
 class Quantized:
     """A graph on stored integers, what of it stays in float, and what rounding does to it.
 
-    `state` is how mixers hold their state, `sensitivity` signal-to-quantization-noise by tensor,
-    worst first.
+    `state` is how mixers hold their state, `observer` how ranges were chosen, `sensitivity`
+    signal-to-quantization-noise by tensor, worst first.
     """
 
     graph: Graph
     state: str
+    observer: str
     islands: tuple[Island, ...]
     warnings: tuple[str, ...]
     sensitivity: tuple[Sensitivity, ...]
@@ -42,6 +43,7 @@ def quantize(
     precision: str,
     state: str,
     float_modules: Sequence[str] = (),
+    observer: str = "minmax",
     progress: Callable[[str], None] = lambda _text: None,
     stream: StreamShape | None = None,
 ) -> Quantized:
@@ -49,7 +51,9 @@ def quantize(
 
     Raises CalibrationError and InputError.
     """
-    calibration = calibrate(graph, samples, progress=progress, stream=stream)
+    calibration = calibrate(
+        graph, samples, observer=observer, progress=progress, stream=stream
+    )
     progress("rounding the weights")
     made = quantize_graph(
         graph, calibration, precision=precision, float_modules=float_modules, state=state
@@ -58,4 +62,4 @@ def quantize(
     chosen = np.linspace(0, len(samples) - 1, min(SENSITIVITY_SAMPLES, len(samples))).astype(int)
     noise = sensitivities(graph, made.graph, [samples[i] for i in chosen], stream)
     warnings = (*calibration.warnings, *made.warnings)
-    return Quantized(made.graph, state, made.islands, warnings, tuple(noise))
+    return Quantized(made.graph, state, observer, made.islands, warnings, tuple(noise))

@@ -79,7 +79,15 @@ def with_nan() -> list[np.ndarray]:
             scanlet.InputError,
             "integer precisions",
         ),
-        ({"float_modules": ["hed"]}, scanlet.InputError, "'hed'(?s:.*)with operators: head, mixer"),
+        (
+            {"float_modules": ["hed"]},
+            scanlet.InputError,
+            "'hed'(?s:.*)operators: embed, head, mixer",
+        ),
+        ({"observer": "max"}, scanlet.InputError, "choose one of minmax, percentile, mse"),
+        ({"precision": "float32", "observer": "mse"}, scanlet.InputError, "integer precisions"),
+        ({"calibration_labels": [0, 1]}, scanlet.InputError, r"2 calibration_labels for \d+"),
+        ({"calibration_labels": [0.5] * 3}, scanlet.InputError, r"float64 of shape \(3,\)"),
         ({"memory_limit": 1500}, scanlet.TargetError, "needs"),
     ],
 )

@@ -111,6 +111,20 @@ def test_json_of_an_integer_model_is_json_and_float_modules_are_listed(data, tmp
     assert [island["modules"] for island in report["quantization"]["islands"]] == [["head"]]
 
 
+def test_labels_in_the_data_give_accuracy_and_the_observer_is_shown(data, tmp_path):
+    path = tmp_path / "labelled.npz"
+    np.savez(path, y=np.arange(30) % 2, x=np.load(data))
+    done = scanlet(
+        *(*MODEL, "--precision", "int8", "--calibration", path, "--observer", "percentile"),
+        *("-o", tmp_path / "p"),
+    )
+    report = json.loads((tmp_path / "p" / "report.json").read_text())
+    accuracy = report["verification"]["accuracy"]
+    stated = f"{accuracy['pytorch']:.2%} in PyTorch, {accuracy['compiled']:.2%} compiled"
+    assert stated in next(line for line in done.stdout.splitlines() if "accuracy" in line)
+    assert "of the calibration data, percentile" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("options", "code", "text"),
     [
@@ -118,6 +132,7 @@ def test_json_of_an_integer_model_is_json_and_float_modules_are_listed(data, tmp
         (("--precision", "int9"), 2, "choose one of float32, int8, int16x8"),
         (("--precision", "int8", "--calibration", "nowhere.npy"), 2, "nowhere.npy"),
         (("--precision", "int8", "--calibration", "DATA", "--state", "int4"), 2, "state is 'int4'"),
+        (("--precision", "int8", "--calibration", "DATA", "--observer", "max"), 2, "minmax, perc"),
         (("--state", "int16"), 2, "integer precisions"),
         (("--float-module", "head"), 2, "integer precisions"),
         (

@@ -20,13 +20,13 @@ graphs {captured, lowered}: [{operator, inputs, output, shape, dtype, module, mi
 layers [{name, shapes, options, tile, partition [{loop, steps}], scratch [{name, offset, bytes}],
 scratch_bytes, state_bytes}];
 mixers [{path, dialect, deviation, accepted (it is no rounding: accept_deviation)}];
-verification {mean_error, max_error, label_agreement, samples, tolerance, ran_on, original (null,
-or where deviations were accepted how far the verified model is from the given one: {mean_error,
-max_error, scale, label_agreement})};
+verification {mean_error, max_error, label_agreement, accuracy (null, or with calibration_labels
+{pytorch, compiled}), samples, tolerance, ran_on, original (null, or where deviations were accepted
+how far the verified model is from the given one: {mean_error, max_error, scale, label_agreement})};
 classes (null, or of the verified samples {against, samples, classes, agreement, counts
 [{expected, found, count}]}); evaluation (null, or the same against labels that were given);
-quantization (null at float32) {state, islands [{nodes, modules, reasons}], sensitivity [{name,
-noise_db (null: exact, or zero throughout), largest_error, dtype}]};
+quantization (null at float32) {state, observer, islands [{nodes, modules, reasons}], sensitivity
+[{name, noise_db (null: exact, or zero throughout), largest_error, dtype}]};
 golden {samples, inputs, outputs, tolerance};
 steps: of the longest recurrence; expected [{core, tile, instructions, per_step}] by the cost model
 (null where it does not fit); measurements [{core, compiler, fused, tile, instructions, per_step,
