@@ -38,9 +38,10 @@ def extents(
         return found
     seen = {_structure(found[0].graph)}
     for choice in product((True, False), repeat=4):
-        fusion = Fusion(*choice, compose=compose)
-        if mode == "stream" and not fusion.pooling:  # how a stream is pooled is settled
+        norm, residual, linear, pooling = choice
+        if mode == "stream" and not pooling:  # how a stream is pooled is settled
             continue
+        fusion = Fusion(norm, residual, linear, pooling, compose)
         legal = run(graph, mode=mode, fusion=fusion, how=how)
         structure = _structure(legal)
         if structure not in seen:

@@ -127,7 +127,7 @@ def _padded(data: np.ndarray, taps: int, channels: int) -> np.ndarray:
 
 def _separate(layer: LayerPlan) -> bool:
     """Whether B lies ahead of C."""
-    return _layout(layer).separate and _mixer(layer).state == "int16"
+    return _layout(layer).separate > 0 and _mixer(layer).state == "int16"
 
 
 def _layout(layer: LayerPlan) -> IntegerLayout:

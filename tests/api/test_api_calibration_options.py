@@ -9,6 +9,7 @@ import pytest
 from api_integer_models import Case, make_case
 
 import scanlet
+from scanlet.quantization.observers import OBSERVERS
 
 
 @pytest.fixture(scope="module")
@@ -23,12 +24,16 @@ def scale_of_input(compiled: scanlet.Compiled) -> float:
 
 
 def test_the_observer_chooses_the_ranges_and_is_reported(classifier, tmp_path):
-    spread = classifier.data.max() - classifier.data.min()
-    compiled = {name: classifier.compile(observer=name) for name in ("minmax", "mse")}
+    data = np.random.default_rng(3).standard_normal((200, 1, 12, 5)).astype(np.float32)
+    usual = data.max() - data.min()
+    data[2, 0, 3, 1] = 400  # one of 12,000 values
+    given = {"calibration_data": list(data), "tolerance": 2.0}
+    compiled = {name: classifier.compile(observer=name, **given) for name in OBSERVERS}
     scales = {name: scale_of_input(one) for name, one in compiled.items()}
-    assert scales["minmax"] == pytest.approx(spread / 255, rel=0.02)
-    assert scales["mse"] < 0.98 * scales["minmax"]
-    assert scale_of_input(classifier.compile()) == scales["minmax"]
+    assert scales["minmax"] == pytest.approx((400 - data.min()) / 255, rel=0.02)
+    assert scales["percentile"] < 1.1 * usual / 255
+    assert usual / 255 < scales["mse"] <= scales["minmax"]
+    assert scale_of_input(classifier.compile(**given)) == scales["minmax"]
     compiled["mse"].save(tmp_path / "p")
     report = json.loads((tmp_path / "p" / "report.json").read_text())
     assert report["quantization"]["observer"] == "mse"
