@@ -131,9 +131,7 @@ def stream_shape(graph: Graph, how: Stream) -> StreamShape:
     return _streamed(graph.copy(), how)
 
 
-def _streamed(
-    graph: Graph, how: Stream, simplify: tuple[Pass, ...] = SIMPLIFY
-) -> StreamShape:
+def _streamed(graph: Graph, how: Stream, simplify: tuple[Pass, ...] = SIMPLIFY) -> StreamShape:
     refuse_reversal(graph)
     apply_until_stable(graph, simplify)
     return stream(graph, how)

@@ -51,9 +51,7 @@ def quantize(
 
     Raises CalibrationError and InputError.
     """
-    calibration = calibrate(
-        graph, samples, observer=observer, progress=progress, stream=stream
-    )
+    calibration = calibrate(graph, samples, observer=observer, progress=progress, stream=stream)
     progress("rounding the weights")
     made = quantize_graph(
         graph, calibration, precision=precision, float_modules=float_modules, state=state

@@ -81,3 +81,9 @@ def test_a_sample_out_of_proportion_is_named_where_verification_fails(classifier
     with pytest.raises(scanlet.VerificationError, match="calibration sample 7 ") as caught:
         classifier.compile(calibration_data=data, tolerance=1e-3)
     assert "remove it if it does not occur in use" in str(caught.value)
+
+
+def test_a_linear_in_a_stream_can_stay_in_float(classifier):
+    compiled = classifier.compile(float_modules=["embed"], mode="stream", chunk=4, pooling="mean")
+    islands = compiled.report["quantization"]["islands"]
+    assert [island["modules"] for island in islands] == [["embed"]]
