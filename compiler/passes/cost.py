@@ -57,7 +57,8 @@ def multiplies_per_step(graph: Graph) -> int:
 
 #: Parts of a mixer's work, by the weight that each multiplies with.
 PART_OF_WEIGHT = {
-    "in_proj_weight": "in_proj",
+    "input_weight": "input",
+    "in_proj_weight": "in_proj_x",
     "conv_weight": "conv",
     "x_proj_weight": "x_proj",
     "dt_proj_weight": "dt",
@@ -66,9 +67,12 @@ PART_OF_WEIGHT = {
 
 
 def multiplies_by_part(graph: Graph) -> dict[str, int]:
-    """Multiply-accumulates of one inference by part of the mixers; the input Linear of a mixer
-    and everything outside of mixers is "rest"."""
-    parts = dict.fromkeys((*PART_OF_WEIGHT.values(), "rest"), 0)
+    """Multiply-accumulates of one inference by part of the mixers.
+
+    in_proj is told in two, as it is computed: the rows of z apart from the others; "input" is a
+    mixer's input Linear; "rest" is everything outside of mixers.
+    """
+    parts = dict.fromkeys((*PART_OF_WEIGHT.values(), "in_proj_z", "rest"), 0)
     for node in graph.nodes:
         count = node_multiplies(node)
         if count is None:
@@ -76,10 +80,15 @@ def multiplies_by_part(graph: Graph) -> dict[str, int]:
         known = 0
         if isinstance(node.op, LayerOperator):
             for name, tensor in node.op.named(node.inputs).items():
-                if name in PART_OF_WEIGHT:
-                    pooled = name == "out_proj_weight" and count.once
-                    work = tensor.size * (1 if pooled else count.steps)
-                    parts[PART_OF_WEIGHT[name]] += work
-                    known += work
+                if name not in PART_OF_WEIGHT:
+                    continue
+                pooled = name == "out_proj_weight" and count.once
+                work = tensor.size * (1 if pooled else count.steps)
+                known += work
+                if name == "in_proj_weight":
+                    gated = work * getattr(node.op, "d_inner", 0) // tensor.shape[0]
+                    parts["in_proj_z"] += gated
+                    work -= gated
+                parts[PART_OF_WEIGHT[name]] += work
         parts["rest"] += max(count.total - known, 0)
     return parts
