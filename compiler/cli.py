@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -334,7 +335,7 @@ def report(
 def targets(as_json: Json = False) -> None:
     """List the targets."""
     if as_json:
-        print(json.dumps({name: vars(target) for name, target in ALL.items()}, indent=2))
+        print(json.dumps({name: asdict(target) for name, target in ALL.items()}, indent=2))
         return
     from scanlet.tables import print_targets
 

@@ -18,11 +18,15 @@ from scanlet.targets import find
 from scanlet.version import __version__
 
 if TYPE_CHECKING:
+    from scanlet.emit.library_project import LibrarySpec
     from scanlet.emit.project import ProjectSpec
+    from scanlet.graph import Graph
 
 COMPONENT_DIR = "components/selective_ssm"
 GRAPH_FILE = "model/graph.scanlet"
-LIBRARY_DIR = "library"
+#: Stored integers that differ by no more pass the library's self-test: its operators equal their
+#: definition, but for a step where floats or TFLM's own roundings are between.
+INTEGER_STEPS = 2
 
 
 @dataclass(frozen=True)
@@ -44,8 +48,6 @@ def save(compiled: Compiled, directory: Path, *, force: bool, component_only: bo
     files.update(_golden_files(compiled.golden))
     if compiled.source is not None:
         files[GRAPH_FILE] = graph_to_bytes(compiled.source)
-        if compiled.target.project == "library" and not component_only:
-            files.update(_library_files(compiled))
     write_project(
         directory,
         files,
@@ -152,16 +154,43 @@ def _project_spec(compiled: Compiled) -> ProjectSpec:
         labels=compiled.labels,
         mode=compiled.mode,
         report=compiled.report,
+        library=_library(compiled),
     )
 
 
-def _library_files(compiled: Compiled) -> dict[str, bytes]:
-    """The whole network as plain C, for firmware without TFLM."""
+def _library(compiled: Compiled) -> LibrarySpec | None:
+    """The whole network as plain C, for firmware without TFLM, and what it should compute."""
+    if compiled.target.project == "esp-idf" or compiled.source is None:
+        return None
     from scanlet.emit.generic_source import render_generic
+    from scanlet.emit.library_project import LibrarySpec
+    from scanlet.planning.generic import plan_memory
 
     choice = compiled.planned_for(compiled.target, keep_plan=True)
-    sources = render_generic(choice.graph, choice.plan, name=compiled.name)
-    return {f"{LIBRARY_DIR}/{path}": text.encode() for path, text in sources.items()}
+    memory = plan_memory(choice.graph, choice.plan)
+    return LibrarySpec(
+        sources=render_generic(choice.graph, choice.plan, name=compiled.name),
+        arena_bytes=memory.arena_bytes,
+        state_bytes=memory.state_bytes,
+        expected_outputs=[_expected(compiled, choice.graph, i) for i in range(_samples(compiled))],
+        golden_steps=INTEGER_STEPS,
+    )
+
+
+def _samples(compiled: Compiled) -> int:
+    return len(compiled.golden.inputs)
+
+
+def _expected(compiled: Compiled, graph: Graph, index: int) -> list[np.ndarray]:
+    """PyTorch's outputs where they are real numbers, the definition's where they are integers."""
+    golden = compiled.golden
+    if all(tensor.quantization is None for tensor in compiled.outputs):
+        return list(golden.outputs[index])
+    stored = graph.evaluate(compiled.stored_inputs(golden.inputs[index]), "float32")
+    return [
+        array if tensor.quantization else real
+        for array, real, tensor in zip(stored, golden.outputs[index], compiled.outputs, strict=True)
+    ]
 
 
 def _golden_files(golden: Golden) -> dict[str, bytes]:

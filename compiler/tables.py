@@ -13,7 +13,7 @@ from rich.table import Table
 
 from scanlet.compiled import Compiled
 from scanlet.errors import ModelFileError
-from scanlet.targets import ALL
+from scanlet.targets import ALL, Target
 
 
 def print_summary(compiled: Compiled, directory: Path) -> None:
@@ -75,11 +75,21 @@ def print_targets() -> None:
         table.add_row(
             target.name,
             target.description,
-            f"{target.ram_bytes // 1024} KiB",
+            _ram(target),
             target.kernels,
             target.project,
         )
     Console().print(table)
+
+
+def _ram(target: Target) -> str:
+    """What a plan may use, and the memories it may lie in."""
+    parts = [
+        f"{memory.name} {memory.nbytes // 1024} KiB"
+        for memory in target.memories
+        if memory.name in target.model_memories
+    ]
+    return "\n".join([f"{target.ram_bytes // 1024} KiB", *parts])
 
 
 def inspection(path: Path) -> dict[str, Any]:

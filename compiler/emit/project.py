@@ -1,4 +1,4 @@
-"""Render a project: an ESP-IDF application, or component and model alone for other targets.
+"""Render a project: an ESP-IDF application, firmware for a Cortex-M7, or the C library.
 
 What belongs to the model lies in model/ and components/, with symbols in the namespace
 `<name>_model`, so that a new compilation replaces it and two models link into one firmware. What
@@ -17,6 +17,12 @@ import numpy as np
 
 from scanlet.emit.c_text import c_array_body, c_float, c_string
 from scanlet.emit.flatbuffer_reader import read_model
+from scanlet.emit.library_project import (
+    LibrarySpec,
+    application_files,
+    library_context,
+    library_files,
+)
 from scanlet.emit.operator_table import CUSTOM_CODE, DEVICE_LIBRARY_VERSION
 from scanlet.emit.report import report_html, report_json
 from scanlet.emit.templates import render
@@ -86,7 +92,8 @@ class ProjectSpec:
     MicroMutableOpResolver for the builtin operators. `arena_bytes` is what the host's interpreter
     needed, `arena_margin_bytes` what a device gets in addition. Golden vectors: one tuple of
     arrays a sample, as stored in the tensors; `golden_tolerance` is absolute, in real values.
-    `report` has the keys that `scanlet.emit.report` documents.
+    `report` has the keys that `scanlet.emit.report` documents. `library` is the network as plain C
+    for targets other than ESP-IDF's, whose self-test runs it.
     """
 
     name: str
@@ -104,6 +111,7 @@ class ProjectSpec:
     labels: tuple[str, ...]
     mode: str
     report: Mapping[str, Any] = field(repr=False)
+    library: LibrarySpec | None = None
 
 
 def render_project(spec: ProjectSpec, *, component_only: bool = False) -> dict[str, bytes]:
@@ -121,8 +129,14 @@ def render_project(spec: ProjectSpec, *, component_only: bool = False) -> dict[s
         texts[f"{COMPONENT_DIR}/CMakeLists.txt"] = render(
             "project/component_CMakeLists.txt.j2", context
         )
+    if spec.library is not None:
+        expected = _golden(spec, spec.library.expected_outputs)
+        context = library_context(spec.library, context, expected)
+        texts |= library_files(spec.library, context)
     if not component_only:
         texts["README.md"] = render("project/README.md.j2", context)
+        if spec.library is not None:
+            texts |= application_files(context)
         if spec.target.project == "esp-idf":
             texts |= {path: render(template, context) for path, template in _IDF_FILES.items()}
             texts |= {f"main/{path}": text for path, text in application_sources().items()}
@@ -143,7 +157,7 @@ def application_sources() -> dict[str, str]:
 
 
 def _context(spec: ProjectSpec) -> dict[str, Any]:
-    golden = _golden(spec)
+    golden = _golden(spec, spec.golden_outputs)
     component = sorted(path for path in spec.component if path.endswith((".c", ".cc")))
     return {
         "spec": spec,
@@ -166,6 +180,8 @@ def _context(spec: ProjectSpec) -> dict[str, Any]:
         "model_body": _bytes_body(spec.tflite),
         "golden": golden,
         "golden_left_out": len(spec.golden_inputs) - len(golden),
+        "has_library": False,
+        "c_types": _C_TYPES,
         "tolerance": c_float(spec.golden_tolerance),
         "c_name": c_string(spec.name),
         "c_target": c_string(spec.target.name),
@@ -194,18 +210,16 @@ def _description(spec: ProjectSpec) -> Iterable[str]:
         yield f"label{i}={' '.join(label.split())}"
 
 
-def _golden(spec: ProjectSpec) -> list[dict[str, Any]]:
-    """The samples that fit the flash set aside for them, as C arrays."""
-    if len(spec.golden_inputs) != len(spec.golden_outputs):
-        raise EmitError(
-            f"{len(spec.golden_inputs)} golden inputs, {len(spec.golden_outputs)} golden outputs"
-        )
+def _golden(spec: ProjectSpec, outputs: Sequence[Sequence[np.ndarray]]) -> list[dict[str, Any]]:
+    """The samples that fit the flash set aside for them, with their `outputs`, as C arrays."""
+    if len(spec.golden_inputs) != len(outputs):
+        raise EmitError(f"{len(spec.golden_inputs)} golden inputs, {len(outputs)} golden outputs")
     sample_bytes = sum(tensor.nbytes for tensor in (*spec.inputs, *spec.outputs))
     count = min(len(spec.golden_inputs), GOLDEN_FLASH_BYTES // max(sample_bytes, 1))
     return [
         {
             "inputs": _c_arrays(spec.inputs, spec.golden_inputs[i], f"Input{i}"),
-            "outputs": _c_arrays(spec.outputs, spec.golden_outputs[i], f"Output{i}"),
+            "outputs": _c_arrays(spec.outputs, outputs[i], f"Output{i}"),
         }
         for i in range(count)
     ]
@@ -231,6 +245,7 @@ def _c_arrays(
         described.append(
             {
                 "name": f"k{prefix}_{j}",
+                "c_name": f"{prefix.lower()}_{j}",
                 "type": _C_TYPES[tensor.dtype],
                 "size": stored.size,
                 "body": c_array_body(stored),

@@ -6,7 +6,7 @@ import difflib
 
 from scanlet.errors import TargetError
 from scanlet.targets import cores, esp, generic, stm32
-from scanlet.targets.base import Target
+from scanlet.targets.base import Memory, Target
 
 ALL: dict[str, Target] = {
     target.name: target for family in (esp, stm32, generic, cores) for target in family.TARGETS
@@ -31,4 +31,4 @@ def find(target: str | Target) -> Target:
     )
 
 
-__all__ = ["ALL", "CORES", "Target", "find"]
+__all__ = ["ALL", "CORES", "Memory", "Target", "find"]

@@ -6,13 +6,26 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
+class Memory:
+    """One memory of a chip: the linker's name of it, address and size in bytes, what it is for."""
+
+    name: str
+    origin: int
+    nbytes: int
+    use: str
+
+
+@dataclass(frozen=True)
 class Target:
     """A board or a bare core. Memory sizes in bytes; they bound what a plan may use.
 
     `state` is how integer mixers hold their recurrent state here, "int16" or "float32", unless the
     caller says: what costs fewer instructions, and of what costs about the same the smaller.
     `core` names the emulated core that stands for this target in `run` and `measure`.
-    `project` is the kind of project written: "esp-idf", or "library" (C sources only).
+    `project` is the kind of project written: "esp-idf"; "stm32", firmware for a Cortex-M7 with
+    CMake; or "library", the C sources with a CMake project that tests them anywhere.
+    `memories` is the chip's map, for projects that bring a linker script; `model_memories` names
+    those that may hold the model's static memory, the fastest first.
     """
 
     name: str
@@ -27,3 +40,5 @@ class Target:
     project: str = "library"
     idf_target: str | None = None
     cpu_mhz: int | None = None
+    memories: tuple[Memory, ...] = ()
+    model_memories: tuple[str, ...] = ()

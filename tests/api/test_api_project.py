@@ -130,4 +130,4 @@ def test_the_generic_target_gives_a_library_that_compiles_by_itself(classifier, 
         np.frombuffer(done.stdout, np.float32), compiled.run(x)[0], rtol=1e-6, atol=1e-6
     )
     assert "lib_run(input, output)" in (project / "README.md").read_text()
-    assert not (project / "main").exists()
+    assert (project / "main" / "main.c").is_file()

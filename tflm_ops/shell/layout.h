@@ -32,13 +32,13 @@ static inline void scanlet_copy(const float* from, float* to, const scanlet_walk
 }
 
 static inline void scanlet_zero(float* to, const int32_t count) {
-  int32_t i = 0;
-  for (; i + 8 <= count; i += 8) {
+  const int32_t whole = count & ~7;
+  for (int32_t i = 0; i < whole; i += 8) {
     to[i] = to[i + 1] = to[i + 2] = to[i + 3] = 0.0f;
     to[i + 4] = to[i + 5] = to[i + 6] = to[i + 7] = 0.0f;
     __asm__ volatile("" ::: "memory");  // or it becomes a call of memset, which takes longer
   }
-  for (; i < count; ++i) to[i] = 0.0f;
+  for (int32_t i = whole; i < count; ++i) to[i] = 0.0f;
 }
 
 // Rows of `width` elements picked from `table` (rows, width) by index, for each of `outer` blocks
