@@ -21,7 +21,8 @@ void print_unsigned(uint32_t value) {
 
 void print_hex(uint32_t value) {
   char digits[10] = {'0', 'x'};
-  for (uint32_t i = 0; i < 8u; ++i) digits[2u + i] = "0123456789abcdef"[value >> (28u - 4u * i) & 15u];
+  for (uint32_t i = 0; i < 8u; ++i)
+    digits[2u + i] = "0123456789abcdef"[value >> (28u - 4u * i) & 15u];
   scanlet_board_write(digits, sizeof digits);
 }
 
