@@ -16,7 +16,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo test bench dialect-table system-packages setup lint format typecheck clean
+.PHONY: demo test bench dialect-table docs system-packages setup lint format typecheck clean
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/.demo-installed
@@ -33,6 +33,10 @@ bench: system-packages $(VENV)/.test-installed
 # What is recognised, tried out: the table of docs/dialects.md.
 dialect-table: $(VENV)/.test-installed
 	@OMP_NUM_THREADS=1 $(BIN)/python tests/dialects/dialect_table.py
+
+# The documentation as a site in build/docs; a broken link ends the build.
+docs: $(VENV)/.test-installed
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 setup: $(VENV)/.test-installed
 

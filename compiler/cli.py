@@ -224,11 +224,17 @@ def run(
 
 
 @app.command()
-def verify(project: Project, as_json: Json = False) -> None:
+def verify(
+    project: Project,
+    on: Annotated[
+        str | None, typer.Option(help="Run as machine code on this emulated core instead.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """Run the stored golden inputs and compare with the outputs that PyTorch computed."""
     from scanlet.project_files import verify_golden
 
-    results = verify_golden(scanlet.open(project))
+    results = verify_golden(scanlet.open(project), on=on)
     if as_json:
         print(json.dumps([vars(result) for result in results]))
     else:

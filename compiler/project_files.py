@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -110,15 +111,17 @@ def _stream(entry: dict[str, Any] | None) -> tuple[StreamShape | None, Stream | 
     )
 
 
-def verify_golden(compiled: Compiled) -> list[GoldenResult]:
-    """Run the golden inputs and compare with the stored outputs of PyTorch."""
+def verify_golden(compiled: Compiled, *, on: str | None = None) -> list[GoldenResult]:
+    """Run the golden inputs and compare with the stored outputs of PyTorch.
+
+    `on` names an emulated core to run them on, as `Compiled.run` does.
+    """
     golden = compiled.golden
     if not golden.inputs:
         raise ModelFileError("the project holds no golden vectors", where=compiled.name)
     results = []
     for index, (sample, expected) in enumerate(zip(golden.inputs, golden.outputs, strict=True)):
-        compiled.reset()
-        got = compiled.real_outputs(compiled.interpreter.run(*compiled.stored_inputs(sample)))
+        got = _once(compiled, sample, on)
         error = max(
             float(np.max(np.abs(g.astype(np.float64) - e), initial=0.0))
             for g, e in zip(got, expected, strict=True)
@@ -126,6 +129,15 @@ def verify_golden(compiled: Compiled) -> list[GoldenResult]:
         passed = bool(error <= golden.tolerance)  # False for NaN
         results.append(GoldenResult(index, error, golden.tolerance, passed))
     return results
+
+
+def _once(compiled: Compiled, sample: Sequence[np.ndarray], on: str | None) -> Sequence[np.ndarray]:
+    """The outputs for one sample from zero state, as real values."""
+    if on is None:
+        compiled.reset()
+        return compiled.real_outputs(compiled.interpreter.run(*compiled.stored_inputs(sample)))
+    result = compiled.run(*sample, on=on)
+    return result if isinstance(result, tuple) else (result,)
 
 
 def _project_spec(compiled: Compiled) -> ProjectSpec:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from typer.testing import CliRunner
 
 import scanlet
 from scanlet.cli import app
+from scanlet.project_files import verify_golden
 from scanlet.targets import CORES
 
 
@@ -31,6 +33,15 @@ def test_a_board_stands_for_its_core(compiled):
     np.testing.assert_array_equal(
         compiled.run(x, on="esp32s3"), compiled.run(x, on="xtensa-fpu", keep_plan=True)
     )
+
+
+def test_golden_samples_pass_on_a_core_and_fail_where_they_are_wrong(compiled):
+    right = verify_golden(compiled, on="cortex-m7")
+    assert [result.passed for result in right] == [True] * 3
+    golden = compiled.golden
+    outputs = ((golden.outputs[0][0] + 1,), *golden.outputs[1:])
+    wrong = replace(compiled, golden=replace(golden, outputs=outputs))
+    assert [result.passed for result in verify_golden(wrong, on="esp32s3")] == [False, True, True]
 
 
 def test_memory_is_predicted_exactly(compiled):
