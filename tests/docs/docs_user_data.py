@@ -19,13 +19,14 @@ def prepare(page: str, folder: Path) -> dict[str, Any]:
 
 
 def _readme(folder: Path) -> dict[str, Any]:
-    """Recordings of six sensors, and two checkpoints."""
+    """Recordings of six sensors with their classes, and two checkpoints."""
     from safetensors.torch import save_file
 
     from scanlet.nn import MambaLMHeadModel
 
     recordings = np.random.default_rng(0).standard_normal((16, 100, 6)).astype(np.float32)
     np.save(folder / "recordings.npy", recordings)
+    np.save(folder / "classes.npy", np.arange(16) % 4)
     model = MambaLMHeadModel(16, 2, 48, d_state=4)
     tensors = {k: v.clone() for k, v in model.state_dict().items() if k != "lm_head.weight"}
     config = {"d_model": 16, "n_layer": 2, "vocab_size": 48, "norm_epsilon": 1e-5}
