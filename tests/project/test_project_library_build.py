@@ -8,7 +8,9 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 from cmake_projects import (
     LABELS,
     cmake_build,
@@ -18,10 +20,17 @@ from cmake_projects import (
     run,
     verdicts,
 )
+from torch import nn
 
+import scanlet
 from scanlet.errors import ProjectConflictError
+from scanlet.nn import MambaMixer
 
-CASES = [("float32", "sequence"), ("int8", "sequence"), ("float32", "stream")]
+CASES = [
+    *(("generic", "float32", "sequence"), ("generic", "int8", "sequence")),
+    *(("generic", "float32", "stream"), ("cortex-m4", "float32", "sequence")),
+    *(("cortex-m55", "int8", "sequence"), ("rv32imc", "float32", "sequence")),
+]
 PRINTED = [0.0, 1.0, -1.0, 9.994, 9.996, 12345.0, 1.25e-5, -3.4e38, 1e-45, 0.999, 2.5e10]
 PRINT_MAIN = """
 #include <stdio.h>
@@ -46,7 +55,7 @@ int main(void) {
 
 @pytest.fixture(scope="module", params=CASES, ids="-".join)
 def project(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    compiled = compile_model("generic", *request.param)
+    compiled = compile_model(*request.param)
     return compiled.save(tmp_path_factory.mktemp("library") / "p")
 
 
@@ -60,6 +69,37 @@ def test_every_golden_sample_passes_here_and_a_corrupted_one_fails(project):
     corrupt_golden_output(project, 2)
     status, lines = run(cmake_build(project) / "gestures")
     assert verdicts(lines) == ["PASS", "PASS", "FAIL", "FAIL"]
+    assert status == 1
+
+
+def test_a_model_of_two_inputs_and_outputs_without_labels_passes(tmp_path):
+    class Two(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.embedding = nn.Embedding(20, 8)
+            self.mixer = MambaMixer(8, d_state=4)
+            self.head = nn.Linear(8, 5)
+
+        def forward(
+            self, tokens: torch.Tensor, x: torch.Tensor
+        ) -> tuple[torch.Tensor, torch.Tensor]:
+            y = self.mixer(self.embedding(tokens) + x)
+            return self.head(y), y.mean(1)
+
+    torch.manual_seed(0)
+    inputs = (torch.zeros(1, 6, dtype=torch.int32), torch.zeros(1, 6, 8))
+    compiled = scanlet.compile(
+        Two().eval(), inputs, target="generic", name="gestures", progress=False
+    )
+    project = compiled.save(tmp_path / "p")
+    status, lines = run(cmake_build(project) / "gestures")
+    assert verdicts(lines) == ["PASS"] * 4
+    assert status == 0
+    path = project / "self_test" / "golden.c"  # the second output counts as well
+    text = re.sub(r"(output1_1\[8\] [^{]*\{\s*)[^,]+,", r"\g<1>9.0f,", path.read_text())
+    path.write_text(text)
+    status, lines = run(cmake_build(project) / "gestures")
+    assert verdicts(lines) == ["PASS", "FAIL", "PASS", "FAIL"]
     assert status == 1
 
 
@@ -116,8 +156,6 @@ def test_the_readme_names_files_that_exist_and_commands_that_work(target, tmp_pa
 
 
 def test_numbers_are_printed_without_stdio(tmp_path):
-    import numpy as np
-
     project = compile_model("generic").save(tmp_path / "p")
     (tmp_path / "main.c").write_text(PRINT_MAIN)
     folder = project / "self_test"
