@@ -20,8 +20,8 @@ from scanlet.cli import app
 #: `code` in prose, and [text](target).
 CODE = re.compile(r"`([^`\n]+)`")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
-#: Keywords of code bases that scanlet reads.
-FOREIGN = {"bimamba_type"}
+#: Keywords of code bases that scanlet reads, and of code blocks.
+FOREIGN = {"bimamba_type", "title"}
 ROOMS = ("compiler", "templates", "tflm_ops", "esp32_app", "examples", "tests", "docs")
 
 
