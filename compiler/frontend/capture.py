@@ -20,11 +20,12 @@ from scanlet.frontend.caches import without_caches
 from scanlet.frontend.dialects import AnyMixer
 from scanlet.frontend.lowering import lower
 from scanlet.frontend.operator import OpaqueMixer
-from scanlet.frontend.program import Program, changes_in_place, from_exported
+from scanlet.frontend.program import Program, from_exported, needs_functional_form
 from scanlet.frontend.quiet import quiet
 from scanlet.frontend.recognition import MixerRecord
 from scanlet.frontend.reference import Reference, of_module
 from scanlet.frontend.unfolding import unfold
+from scanlet.frontend.reroll import reroll
 from scanlet.graph import Graph
 
 #: Lengths at which a mixer is compared with the canonical form besides those it is used at.
@@ -128,6 +129,7 @@ def _capture_module(
             records.append(recognition.record(meant[path], max(deviations)))
         if any(meant[path] is not mixers[path] for path in called):
             shell, _, program = _around(model, meant, inputs)
+    records += reroll(program, inputs, verified=verify)
     step("lowering to the graph")
     graph = lower(program, inputs)
     as_given = of_module(original, inputs)
@@ -166,6 +168,8 @@ def _capture_program(
         checks.check_runs(runnable, inputs)
     step("recognising mixers")
     flat, records = exported.to_program(program, inputs, verify=verify, accept=accept)
+    records += reroll(flat, inputs, verified=verify)
+    exported.check_nothing_left(flat)
     step("lowering to the graph")
     graph = lower(flat, inputs)
     dtypes = tuple(x.dtype for x in inputs)
@@ -205,7 +209,7 @@ def _export(shell: nn.Module, inputs: tuple[Tensor, ...]) -> Program:
         with quiet(), torch.no_grad():
             program = torch.export.export(shell, inputs, strict=False)
             flat = from_exported(program)
-            if any(changes_in_place(node) for node in flat.graph.nodes):
+            if any(needs_functional_form(node) for node in flat.graph.nodes):
                 flat = from_exported(exported.functional(program))
             return flat
     except ScanletError:

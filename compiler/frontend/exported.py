@@ -18,9 +18,9 @@ from scanlet.frontend.dialects import AnyMixer
 from scanlet.frontend.program import (
     Program,
     aliases,
-    changes_in_place,
     from_exported,
     is_assertion,
+    needs_functional_form,
     run_region,
 )
 from scanlet.frontend.quiet import quiet
@@ -75,22 +75,14 @@ def to_program(
     }
     program = from_exported(exported)
     mixers = recognition.find_in_names(named, _modules(program), _epsilons(program))
-    known = {name for mixer in mixers.values() for name in mixer.parameter_names}
     first_names = aliases(named)
     for mixer in mixers.values():  # after the check by name: shared mixers share constants
         for meaning in mixer.meanings:
             for direction in meaning.directions:
                 names = direction.names
                 names.update({argument: first_names[name] for argument, name in names.items()})
-    for name in named:
-        if name.endswith("A_log") and name not in known:
-            raise UnsupportedModelError(
-                "the program has a mixer's parameters, but not their module hierarchy",
-                where=name,
-                hint=HIERARCHY_HINT,
-            )
     inside = {id(node) for mixer in mixers.values() for node in _stacked(program, mixer.path)}
-    if any(changes_in_place(node) and id(node) not in inside for node in program.graph.nodes):
+    if any(needs_functional_form(node) and id(node) not in inside for node in program.graph.nodes):
         program = from_exported(functional(exported))
     env = {}
     if mixers:
@@ -137,6 +129,19 @@ def _epsilons(program: Program) -> tuple[float, ...]:
     return tuple(found)
 
 
+def check_nothing_left(program: Program) -> None:
+    """Raise UnsupportedModelError for a mixer's parameters that are read outside a mixer's node."""
+    mixers = torch.ops.scanlet.selective_ssm.default
+    for node in program.graph.nodes:
+        path = program.constants.get(node.name, ("",))[0]
+        if path.endswith("A_log") and any(user.target is not mixers for user in node.users):
+            raise UnsupportedModelError(
+                "the program has a mixer's parameters, but not their module hierarchy",
+                where=path,
+                hint=HIERARCHY_HINT,
+            )
+
+
 def functional(exported: ExportedProgram) -> ExportedProgram:
     """The same program without operators that change their inputs; nothing else is decomposed."""
     with quiet():
@@ -147,16 +152,6 @@ def _regions(program: Program, mixer: AnyMixer, env: dict[fx.Node, Any]) -> Iter
     calls: dict[tuple[str, ...], list[fx.Node]] = {}
     for node in _stacked(program, mixer.path):
         calls.setdefault(_call(node, mixer.path), []).append(node)
-    if not calls:
-        used = [
-            node
-            for node in program.graph.nodes
-            if node.op == "placeholder"
-            and node.users
-            and program.constants.get(node.name, ("",))[0] in mixer.parameter_names
-        ]
-        if used:
-            raise _no_hierarchy(mixer, "no node of the program says that it belongs to it")
     for nodes in calls.values():
         members = set(nodes)
         computed = _computed(program)

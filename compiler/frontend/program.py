@@ -92,6 +92,11 @@ def changes_in_place(node: fx.Node) -> bool:
     return isinstance(node.target, torch._ops.OpOverload) and node.target._schema.is_mutable
 
 
+def needs_functional_form(node: fx.Node) -> bool:
+    """Whether a node changes its input, or belongs to a vmap that has not been worked in."""
+    return changes_in_place(node) or "predispatch" in str(getattr(node.target, "__module__", ""))
+
+
 def aliases(values: Mapping[str, Any]) -> dict[str, str]:
     """The first name of each tensor, by every name: shared parameters have several."""
     first: dict[tuple, str] = {}

@@ -1,0 +1,212 @@
+"""Every loop over time in a captured program becomes one node."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import torch
+from torch import Tensor, fx
+
+from scanlet.errors import UnsupportedModelError
+from scanlet.frontend.dialects.base import CanonicalMixer
+from scanlet.frontend.program import Program, is_assertion
+from scanlet.frontend.recognition import MixerRecord, record
+from scanlet.frontend.reroll import absorption, chain, expression, higher_order, readout, recurrence
+from scanlet.frontend.reroll.absorption import Absorbed, NotAbsorbedError
+from scanlet.frontend.reroll.chain import Chain
+from scanlet.frontend.reroll.evaluation import Evaluator
+from scanlet.frontend.reroll.expression import NotExpressibleError, Poly
+from scanlet.frontend.reroll.picture import draw
+from scanlet.frontend.reroll.readout import Readout
+from scanlet.frontend.reroll.recurrence import NotSelectiveError, Recurrence
+from scanlet.frontend.reroll.splicing import Entry, Replacement, erase_dead, splice, verify
+from scanlet.frontend.source import origin
+
+#: Values behind the loop that are tried as the mixer's result, each a bottleneck of the program.
+MOST_RESULTS = 24
+#: A recurrence of fewer steps is left to the lowering of ordinary operators.
+FEWEST_STEPS = 3
+
+
+def reroll(
+    program: Program, inputs: tuple[Tensor, ...], *, verified: bool = True
+) -> list[MixerRecord]:
+    """Replace loops over time in `program` by `scanlet::selective_ssm` nodes, in place.
+
+    Returns a record of each mixer, in the order of the program. Raises UnsupportedModelError with
+    a picture of the step for a recurrence that is no selective scan, or a scan whose surroundings
+    are no mixer's; RecognitionError if a rolled loop deviates from the original.
+    """
+    for node in list(program.graph.nodes):
+        if is_assertion(node) and not node.users:
+            program.graph.erase_node(node)
+    erase_dead(program)
+    with torch.no_grad():
+        env = program.trace(*inputs)
+    higher_order.write_out(program, env)
+    erase_dead(program)
+    records: list[MixerRecord] = []
+    for loop in _loops(program, env):
+        replacement = _recognise(loop, program, env)
+        deviation = verify(replacement, program, env) if verified else None
+        splice(replacement, program, env)
+        records.append(record(replacement.mixer, deviation))
+    return records
+
+
+def _loops(program: Program, env: dict[fx.Node, Any]) -> list[Chain]:
+    """The recurrences over time, first to last: a loop then reads loops that are one node."""
+    skip: set[fx.Node] = set()
+    loops: list[Chain] = []
+    while (loop := chain.find(program, env, skip)) is not None:
+        skip |= chain.members(loop, program)
+        if len(loop.states) >= FEWEST_STEPS and not _accumulates(loop):
+            loops.append(loop)
+    return loops[::-1]
+
+
+def _accumulates(loop: Chain) -> bool:
+    """A running sum: the old state is one side of an addition and nothing else."""
+    last, before = loop.states[-1], loop.states[-2]
+    adds = str(last.target).startswith("aten.add")
+    return adds and before in last.args and len(loop.step.carried) == 1
+
+
+def _recognise(loop: Chain, program: Program, env: dict[fx.Node, Any]) -> Replacement:
+    path = _path(loop)
+    where = path or "the model itself"
+    if len(loop.step.carried) > 1:
+        raise UnsupportedModelError(
+            f"a recurrence that is no selective scan: it carries {len(loop.step.carried)} values "
+            f"from step to step\n{draw(loop, program)}",
+            where=where,
+            hint=HINT,
+        )
+    evaluator = Evaluator(program, env)
+    states = list(loop.states)
+    if loop.initial is not None:
+        value = evaluator.constant(loop.initial)
+        if value is None:
+            states.insert(0, loop.initial)  # the first step adds to nothing
+        elif not isinstance(value, Tensor) or bool(value.any()):
+            raise UnsupportedModelError(
+                f"a recurrence that does not start from zeros\n{draw(loop, program)}",
+                where=where,
+                hint="start the scan from a state of zeros",
+            )
+    evaluator.cut_at(states)
+    assert evaluator.state_atom is not None
+    try:
+        evaluator.run_to(states[-1])
+        updates = [evaluator.update(state) for state in states]
+        scan = recurrence.recognise(updates, evaluator.state_atom, evaluator.joiner)
+    except (NotSelectiveError, NotExpressibleError) as error:
+        raise UnsupportedModelError(
+            f"a recurrence that is no selective scan: {error}\n{draw(loop, program)}",
+            where=where,
+            hint=HINT,
+        ) from None
+    return _surroundings(loop, states, scan, evaluator, path)
+
+
+HINT = (
+    "a selective scan is h = exp(delta[t] * A) * h + delta[t] * B[t] * u[t], y[t] = C[t] h "
+    "(+ D u[t]); use scanlet.nn.MambaMixer, or keep other recurrences off the device"
+)
+
+
+def _surroundings(
+    loop: Chain, states: list[fx.Node], scan: Recurrence, evaluator: Evaluator, path: str
+) -> Replacement:
+    """The largest mixer around the scan: the last bottleneck behind it that can be its result."""
+    found: list[tuple[fx.Node, Readout]] = []
+    reason: str | None = None
+    for node in _bottlenecks(evaluator.program, states):
+        try:
+            evaluator.run_to(node)
+            value = evaluator(node)
+            found.append((node, readout.recognise(value, scan)))
+        except (NotSelectiveError, NotExpressibleError) as error:
+            reason = reason or str(error)
+    why: str | None = None
+    for node, out in reversed(found):
+        try:
+            absorbed = absorption.absorb(scan, out)
+            mixer = CanonicalMixer(path, "loop", absorbed.parameters, _names(absorbed, path))
+            entry = _entry(absorbed.source, node, evaluator)
+            replacement = Replacement(mixer, absorbed, out, entry, node)
+            if not replacement.fits():
+                raise NotAbsorbedError("the results are neither all steps in order nor the last")
+            return replacement
+        except NotAbsorbedError as error:
+            why = why or str(error)
+    picture = draw(loop, evaluator.program)
+    if not found:
+        why = reason or "its states are used in more than one place, or returned"
+    raise UnsupportedModelError(
+        "a selective scan, but what surrounds it is no Mamba-1 mixer "
+        f"(d_inner {scan.d_inner}, d_state {scan.d_state}): {why}\n{picture}",
+        where=path or "the model itself",
+        hint="a mixer is in_proj -> causal depthwise convolution -> SiLU -> u; dt, B, C projected "
+        "from u; delta = softplus(dt_proj(dt)); y = C h + D u; y * silu(z) -> out_proj",
+    )
+
+
+def _names(absorbed: Absorbed, path: str) -> dict[str, str]:
+    prefix = f"{path}." if path else ""
+    return {k: f"{prefix}{k}" for k, v in absorbed.parameters.items() if v is not None}
+
+
+def _path(loop: Chain) -> str:
+    """The module that holds the loop, as far as the program says."""
+    first, last = (origin(node).module.split(".") for node in (loop.states[0], loop.states[-1]))
+    common = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False))
+    return ".".join(part for part, _ in common)
+
+
+def _bottlenecks(program: Program, states: list[fx.Node]) -> list[fx.Node]:
+    """Nodes through which everything passes that the states have an influence on."""
+    position = {node: i for i, node in enumerate(program.graph.nodes)}
+    after = set(states)
+    reach = max(position[user] for state in states for user in state.users) if states else 0
+    found: list[fx.Node] = []
+    for node in program.graph.nodes:
+        if node not in after and not any(source in after for source in node.all_input_nodes):
+            continue
+        if node.op == "output" or len(found) == MOST_RESULTS:
+            break
+        after.add(node)
+        if position[node] >= reach and node not in states:
+            found.append(node)
+        reach = max([reach, *(position[user] for user in node.users)])
+    return found
+
+
+def _entry(source: Poly, result: fx.Node, evaluator: Evaluator) -> Entry:
+    """The node whose value is `source` (L, d_model)."""
+    size = source.shape
+    for node in evaluator.program.graph.nodes:
+        if node is result:
+            break
+        value = evaluator.env.get(node)
+        if not isinstance(value, Tensor) or evaluator.constant(node) is not None:
+            continue
+        shape = tuple(value.shape)
+        if value.numel() != size[0] * size[1] or len(shape) < 2:
+            continue
+        for transposed in (False, True):
+            try:
+                poly = evaluator(node)
+                rows = _rows(poly, size, transposed)
+            except (NotExpressibleError, RuntimeError):
+                continue
+            if expression.same(rows, source):
+                return Entry(node, transposed)
+    raise NotAbsorbedError("no single value of the program enters it")
+
+
+def _rows(poly: Poly, size: tuple[int, ...], transposed: bool) -> Poly:
+    if transposed:
+        return expression.relayout(poly, lambda x: x.reshape(size[::-1]).t())
+    return expression.relayout(poly, lambda x: x.reshape(size))
