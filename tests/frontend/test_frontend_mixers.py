@@ -187,16 +187,27 @@ def test_a_program_with_a_free_batch_dimension_is_captured_for_batch_1():
     assert_matches(captured, model)
 
 
-def test_a_program_without_module_hierarchy_is_refused():
-    flat = export(export(Classifier(mixer("loop"))).module())
+def without_hierarchy(model: nn.Module) -> torch.export.ExportedProgram:
+    flat = export(export(model).module())
     for node in flat.graph.nodes:
         node.meta.pop("nn_module_stack", None)
-    with pytest.raises(UnsupportedModelError, match=r"layers\.0: .*begins and ends") as caught:
-        capture(flat)
+    return flat
+
+
+def test_a_program_without_module_hierarchy_is_refused_if_its_scan_is_no_loop():
+    with pytest.raises(UnsupportedModelError, match=r"layers\.0\.A_log: .*hierarchy") as caught:
+        capture(without_hierarchy(Classifier(mixer("pscan"))))
     assert "nn.Module" in caught.value.hint
 
 
-def test_a_program_with_flattened_names_is_refused():
+def test_a_program_without_module_hierarchy_is_rolled_from_its_loops():
+    model = Classifier(mixer("loop"), mixer("loop", d_state=5))
+    captured = capture(without_hierarchy(model))
+    assert [node.op.d_state for node in ssm_nodes(captured)] == [3, 5]
+    assert_matches(captured, model)
+
+
+def test_a_program_with_flattened_names_is_rolled_from_its_loop():
     class Flat(nn.Module):
         def __init__(self, layer: nn.Module) -> None:
             super().__init__()
@@ -215,5 +226,7 @@ def test_a_program_with_flattened_names_is_refused():
                 *(p["A_log"], p["D"], p["out_proj_weight"], None),
             )
 
-    with pytest.raises(UnsupportedModelError, match="hierarchy"):
-        capture(export(Flat(mixer("own", 4)).eval()))
+    model = Flat(mixer("own", 4)).eval()
+    captured = capture(export(model))
+    assert [node.op.d_state for node in ssm_nodes(captured)] == [3]
+    assert_matches(captured, model)

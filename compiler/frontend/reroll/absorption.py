@@ -13,7 +13,10 @@ import torch
 from torch import Tensor
 
 from scanlet.frontend.reroll import expression
-from scanlet.frontend.reroll.expression import (
+from scanlet.frontend.reroll.expression import on_arrays, relayout
+from scanlet.frontend.reroll.readout import Readout
+from scanlet.frontend.reroll.recurrence import Recurrence, only_factor, row, signature
+from scanlet.frontend.reroll.terms import (
     ZERO,
     Atom,
     ConvAtom,
@@ -21,11 +24,7 @@ from scanlet.frontend.reroll.expression import (
     LinearAtom,
     Poly,
     States,
-    on_arrays,
-    relayout,
 )
-from scanlet.frontend.reroll.readout import Readout
-from scanlet.frontend.reroll.recurrence import Recurrence, only_factor, row, signature
 
 #: silu(OPEN) = 1.
 OPEN = 1.2784645427610738
@@ -148,9 +147,8 @@ def _as_layers(atom: Atom) -> list[tuple[_Layer, int, bool]]:
     size = (atom.shape[outer], atom.size // atom.shape[outer])
     found = []
     for time_last in (False, True):
-        source = relayout(
-            whole, lambda x, last=time_last: x.reshape(size).t() if last else x.reshape(size)
-        )
+        rows = relayout(whole, lambda x: x.reshape(size))
+        source = relayout(rows, lambda x: x.t()) if time_last else rows
         identity = torch.eye(size[0 if time_last else 1], dtype=torch.float64)
         found.append((_Layer(identity, None, source, nowhere), size[1], time_last))
     return found

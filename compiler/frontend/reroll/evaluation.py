@@ -13,16 +13,22 @@ from torch import Tensor, fx
 from scanlet.frontend.precision import doubled, float64
 from scanlet.frontend.program import Program, execute
 from scanlet.frontend.reroll import expression
-from scanlet.frontend.reroll.expression import Atom, NotExpressibleError, Poly, States
 from scanlet.frontend.reroll.joining import Joiner
 from scanlet.frontend.reroll.operators import HANDLERS, LAYOUTS, SAME, short_name
+from scanlet.frontend.reroll.terms import (
+    Atom,
+    Leaf,
+    NotExpressibleError,
+    Poly,
+    States,
+)
 
 #: An expression of more elements than this is not written out.
 MOST_ELEMENTS = 1 << 26
 
 #: Operators that make constants from the shape of a value.
-FILLS = frozenset("zeros_like ones_like full_like new_zeros new_ones new_full".split())
-EMPTY = frozenset("empty empty_like new_empty empty_permuted".split())
+FILLS = frozenset(["zeros_like", "ones_like", "full_like", "new_zeros", "new_ones", "new_full"])
+EMPTY = frozenset(["empty", "empty_like", "new_empty", "empty_permuted"])
 
 
 @dataclass
@@ -122,7 +128,7 @@ class Evaluator:
         shape = tuple(self.env[node].shape)
         size = self.state_atom.shape[1]
         index = torch.arange(size).reshape(*shape, 1) + self.states[node] * size
-        return expression.of_factor(expression.Leaf(self.state_atom, index), shape)
+        return expression.of_factor(Leaf(self.state_atom, index), shape)
 
     def update(self, node: fx.Node) -> Poly:
         """The expression of a carried state itself, by the one before it."""
@@ -168,9 +174,10 @@ class Evaluator:
             return _NOTHING
 
     def _call(self, node: fx.Node) -> Any:
-        name, args = short_name(node), node.args
+        name = short_name(node)
+        args: Any = node.args
         if node.target is operator.getitem:
-            pieces = self.raw(args[0])  # type: ignore[arg-type]
+            pieces = self.raw(args[0])
             if not isinstance(pieces, Pieces):
                 raise NotExpressibleError
             return expression.relayout(pieces.whole, lambda x: pieces.call(x)[args[1]])
@@ -183,8 +190,9 @@ class Evaluator:
             return self._layout(node)
         if name in ("stack", "cat", "concat", "concatenate"):
             how = torch.stack if name == "stack" else torch.cat
-            axis = int(args[1] if len(args) > 1 else node.kwargs.get("dim", 0))  # type: ignore[call-overload]
-            parts = [self(part) for part in args[0]]  # type: ignore[union-attr]
+            named: Any = node.kwargs.get("dim", 0)
+            axis = int(args[1] if len(args) > 1 else named)
+            parts = [self(part) for part in args[0]]
             return self.joiner.join(parts, lambda arrays: how(arrays, axis))
         if name == "copy":
             return expression.spread(self(args[1]), tuple(self.env[node].shape))
@@ -214,15 +222,16 @@ class Evaluator:
         return expression.relayout(whole, call)
 
     def _written(self, node: fx.Node, name: str) -> Written:
-        base, part, *place = node.args
-        axis = int(place[0]) if place else 0  # type: ignore[call-overload]
-        old = self.raw(base)  # type: ignore[arg-type]
+        args: Any = node.args
+        base, part, *place = args
+        axis = int(place[0]) if place else 0
+        old = self.raw(base)
         axis %= self.env[node].ndim
-        start = int(place[1]) if len(place) > 1 and place[1] is not None else 0  # type: ignore[call-overload]
+        start = int(place[1]) if len(place) > 1 and place[1] is not None else 0
         start %= self.env[node].shape[axis]
         new = self(part)
         if name == "slice_scatter":
-            if self.env[part].shape[axis] != 1:  # type: ignore[index]
+            if self.env[part].shape[axis] != 1:
                 raise NotExpressibleError
             new = expression.relayout(new, lambda x: x.squeeze(axis))
         if isinstance(old, Written):

@@ -1,111 +1,29 @@
-"""Values of a captured network as sums of products whose every element knows where it comes from.
-
-An expression is a sum of terms; a term is a coefficient times factors, summed over one contracted
-axis. A factor is an element of an atom (a value that is not looked into: an input, the output of a
-linear layer, the carried state) or a function of another expression. Which element of the atom is
-an array of flat indices, one for each element of the expression, so that views, slices,
-permutations, stacks and writes into slices need no rules of their own: they are executed on the
-indices. However a program is written, the same mathematics ends in the same expression.
-"""
+"""Arithmetic on expressions (`terms`): how they are made, laid out, added, multiplied, compared."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
 import torch
-from torch import Tensor, fx
+from torch import Tensor
 
-Shape = tuple[int, ...]
-Layout = Callable[[Tensor], Tensor]
-Join = Callable[[list[Tensor]], Tensor]
+from scanlet.frontend.reroll.terms import (
+    Apply,
+    Atom,
+    ConvAtom,
+    Factor,
+    Layout,
+    Leaf,
+    LinearAtom,
+    NotExpressibleError,
+    Poly,
+    Shape,
+    Term,
+)
 
-#: Index of an element that is zero: padding, or what no write has reached.
-ZERO = -1
 #: A product that would have more terms is not written out.
 MOST_TERMS = 32
-
-
-class NotExpressibleError(Exception):
-    """The value has no such form; whoever asked treats it as an atom of its own."""
-
-
-@dataclass(eq=False)
-class Atom:
-    """A value that is not looked into. `shape`: its own; `state`: it depends on carried state."""
-
-    shape: Shape
-    node: fx.Node | None = None
-    state: bool = False
-
-    @property
-    def size(self) -> int:
-        return math.prod(self.shape)
-
-
-@dataclass(eq=False)
-class States(Atom):
-    """The carried states of all steps, (steps, elements of one state)."""
-
-
-@dataclass(eq=False)
-class LinearAtom(Atom):
-    """`source` (rows, in) times `weight` (out, in), plus `bias` (out,): shape (rows, out)."""
-
-    source: Poly = field(kw_only=True)
-    weight: Tensor = field(kw_only=True)
-    bias: Tensor | None = field(kw_only=True, default=None)
-
-
-@dataclass(eq=False)
-class ConvAtom(Atom):
-    """Depthwise convolution of `source` (channels, time), already padded: (channels, out time)."""
-
-    source: Poly = field(kw_only=True)
-    weight: Tensor = field(kw_only=True)  # (channels, taps)
-    bias: Tensor | None = field(kw_only=True, default=None)
-    dilation: int = field(kw_only=True, default=1)
-
-
-@dataclass(eq=False)
-class Leaf:
-    """Elements of an atom; `index` has the shape of the term, or ZERO."""
-
-    atom: Atom
-    index: Tensor
-
-
-@dataclass(eq=False)
-class Apply:
-    """A function of an expression, element by element; the argument has the term's shape."""
-
-    name: str
-    argument: Poly
-
-
-Factor = Leaf | Apply
-
-
-@dataclass(eq=False)
-class Term:
-    """coef * product of factors, summed over the last axis: arrays have shape (*shape, K)."""
-
-    coef: float | Tensor
-    factors: tuple[Factor, ...]
-    width: int = 1  # K
-
-
-@dataclass(eq=False)
-class Poly:
-    """A sum of terms of one shape; no terms is zero."""
-
-    shape: Shape
-    terms: tuple[Term, ...]
-
-    @property
-    def single(self) -> Term | None:
-        return self.terms[0] if len(self.terms) == 1 else None
 
 
 # -- making ------------------------------------------------------------------------------------
@@ -147,8 +65,7 @@ def on_arrays(poly: Poly, change: Layout, shape: Shape | None = None) -> Poly:
 
     def of_argument(argument: Poly) -> Poly:
         """The argument's shape is (*shape, K) itself; its arrays have one axis more."""
-        inner = on_arrays(argument, lambda array: _last_apart(array, change))
-        return inner
+        return on_arrays(argument, lambda array: _last_apart(array, change))
 
     terms = tuple(of_term(term) for term in poly.terms)
     if shape is None:
@@ -233,7 +150,30 @@ def _product(s: Term, t: Term) -> Term:
         return apart.reshape(*array.shape[:-1], wide)
 
     s, t = _rearranged(s, left), _rearranged(t, right)
-    return Term(s.coef * t.coef, s.factors + t.factors, wide)
+    return Term(s.coef * t.coef, _gated(s.factors + t.factors), wide)
+
+
+def _gated(factors: tuple[Factor, ...]) -> tuple[Factor, ...]:
+    """x sigmoid(x) among factors that were multiplied one by one becomes silu(x)."""
+    for gate in factors:
+        if not isinstance(gate, Apply) or gate.name != "sigmoid":
+            continue
+        term = gate.argument.single
+        if term is None or len(term.factors) != 1 or not _is_one(term.coef) or term.width != 1:
+            continue
+        x = without_last(term.factors[0])
+        found = next((f for f in factors if f is not gate and same_factor(f, x)), None)
+        if found is not None:
+            kept = tuple(f for f in factors if f is not gate and f is not found)
+            return (*kept, Apply("silu", gate.argument))
+    return factors
+
+
+def without_last(factor: Factor) -> Factor:
+    """A factor of an argument (whose own contracted axis is 1) as a factor of the outer term."""
+    if isinstance(factor, Leaf):
+        return Leaf(factor.atom, factor.index[..., 0])
+    return Apply(factor.name, on_arrays(factor.argument, lambda array: array[..., 0, :]))
 
 
 def _rearranged(term: Term, change: Layout) -> Term:
@@ -246,7 +186,7 @@ def contract(poly: Poly, axes: Sequence[int], keepdim: bool = False) -> Poly:
     axes = sorted(axis % len(poly.shape) for axis in axes)
     kept = tuple(n for i, n in enumerate(poly.shape) if i not in axes)
     count = math.prod(poly.shape[axis] for axis in axes)
-    terms = []
+    terms: list[Term] = []
     for term in poly.terms:
         if not term.factors:  # constants are summed
             value = torch.as_tensor(term.coef, dtype=torch.float64).expand(*poly.shape, term.width)

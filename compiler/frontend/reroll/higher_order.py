@@ -110,7 +110,7 @@ class _Scan:
             if node.op == "placeholder":
                 known[node] = next(given)
             elif node.op == "output":
-                return list(fx.node.map_arg(node.args[0], known.__getitem__))  # type: ignore[arg-type]
+                return list(fx.node.map_arg(node.args[0], known.__getitem__))
             elif node.op == "get_attr":
                 known[node] = self._constant(str(node.target))
             else:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from scanlet.frontend.reroll.expression import (
+from scanlet.frontend.reroll.expression import on_arrays, same_layer
+from scanlet.frontend.reroll.terms import (
     ZERO,
     Apply,
     Atom,
@@ -19,8 +20,6 @@ from scanlet.frontend.reroll.expression import (
     Poly,
     Shape,
     Term,
-    on_arrays,
-    same_layer,
 )
 
 

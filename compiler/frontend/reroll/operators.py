@@ -10,9 +10,10 @@ import torch
 from torch import Tensor, fx
 
 from scanlet.frontend.reroll import expression
-from scanlet.frontend.reroll.expression import (
+from scanlet.frontend.reroll.terms import (
     ZERO,
     ConvAtom,
+    Leaf,
     LinearAtom,
     NotExpressibleError,
     Poly,
@@ -32,27 +33,32 @@ class Values(Protocol):
 Handler = Callable[[Values, fx.Node], Poly]
 
 #: Operators that move elements and compute nothing; True: several results.
-LAYOUTS: dict[str, bool] = {
-    **dict.fromkeys(
-        "view reshape _unsafe_view permute transpose t unsqueeze squeeze expand select slice "
-        "narrow flip repeat flatten unflatten movedim moveaxis swapaxes swapdims tile "
-        "broadcast_to select_copy slice_copy view_copy permute_copy unsqueeze_copy squeeze_copy "
-        "expand_copy transpose_copy unfold".split(),
-        False,
-    ),
-    **dict.fromkeys("split split_with_sizes chunk unbind tensor_split unbind_copy".split(), True),
-}
+# fmt: off
+MOVES = (
+    "view", "reshape", "_unsafe_view", "permute", "transpose", "t", "unsqueeze", "squeeze",
+    "expand", "select", "slice", "narrow", "flip", "repeat", "flatten", "unflatten", "movedim",
+    "moveaxis", "swapaxes", "swapdims", "tile", "broadcast_to", "select_copy", "slice_copy",
+    "view_copy", "permute_copy", "unsqueeze_copy", "squeeze_copy", "expand_copy",
+    "transpose_copy", "unfold",
+)
+PARTINGS = (
+    "split", "split_with_sizes", "chunk", "unbind", "tensor_split", "unbind_copy",
+)
+# fmt: on
+LAYOUTS: dict[str, bool] = {**dict.fromkeys(MOVES, False), **dict.fromkeys(PARTINGS, True)}
 
 #: Operators that change nothing at inference.
-SAME = frozenset(
-    "clone contiguous alias detach to _to_copy type_as lift_fresh lift_fresh_copy dropout "
-    "feature_dropout positive float".split()
-)
+# fmt: off
+SAME = frozenset({
+    "clone", "contiguous", "alias", "detach", "to", "_to_copy", "type_as", "lift_fresh",
+    "lift_fresh_copy", "dropout", "feature_dropout", "positive", "float",
+})
 
-UNARY = frozenset(
-    "exp silu softplus sigmoid tanh relu gelu log log1p sqrt rsqrt abs sin cos erf elu "
-    "hardtanh square reciprocal".split()
-)
+UNARY = frozenset({
+    "exp", "silu", "softplus", "sigmoid", "tanh", "relu", "gelu", "log", "log1p", "sqrt", "rsqrt",
+    "abs", "sin", "cos", "erf", "elu", "hardtanh", "square", "reciprocal",
+})
+# fmt: on
 
 HANDLERS: dict[str, Handler] = {}
 
@@ -144,7 +150,7 @@ def padded(x: Poly, amounts: Sequence[int]) -> Poly:
     if (
         term is None
         or isinstance(term.coef, Tensor)
-        or not all(isinstance(factor, expression.Leaf) for factor in term.factors)
+        or not all(isinstance(factor, Leaf) for factor in term.factors)
         or not term.factors
     ):
         raise NotExpressibleError
@@ -199,13 +205,12 @@ def matmul(values: Values, node: fx.Node) -> Poly:
     if a.shape[-1] > 1 and right is not None and math.prod(b.shape[:-2]) == 1 and right.ndim > 1:
         y = rows_times(a, right.reshape(right.shape[-2:]).t(), None, node)
         return _shaped(y, values.env[node].shape)
-    if b.shape[-1] > 0 and left is not None and math.prod(a.shape[:-2]) == 1 and left.ndim > 1:
-        if len(b.shape) > 1 and left.shape[-1] > 1:
-            swapped = expression.relayout(b, lambda x: x.transpose(-1, -2))
-            y = rows_times(swapped, left.reshape(left.shape[-2:]), None, node)
-            return _shaped(
-                expression.relayout(y, lambda x: x.transpose(-1, -2)), values.env[node].shape
-            )
+    matrix = left is not None and left.ndim > 1 and math.prod(a.shape[:-2]) == 1
+    if matrix and len(b.shape) > 1 and left.shape[-1] > 1:
+        swapped = expression.relayout(b, lambda x: x.transpose(-1, -2))
+        y = rows_times(swapped, left.reshape(left.shape[-2:]), None, node)
+        y = expression.relayout(y, lambda x: x.transpose(-1, -2))
+        return _shaped(y, values.env[node].shape)
     column = len(b.shape) == 1
     row = len(a.shape) == 1
     a = expression.relayout(a, lambda x: x.unsqueeze(0)) if row else a

@@ -9,18 +9,18 @@ import torch
 from torch import Tensor
 
 from scanlet.frontend.reroll import expression
-from scanlet.frontend.reroll.expression import (
+from scanlet.frontend.reroll.expression import on_arrays, relayout
+from scanlet.frontend.reroll.recurrence import NotSelectiveError, Recurrence, columns
+from scanlet.frontend.reroll.terms import (
     Apply,
+    Atom,
     Factor,
     Leaf,
     LinearAtom,
     Poly,
     States,
     Term,
-    on_arrays,
-    relayout,
 )
-from scanlet.frontend.reroll.recurrence import NotSelectiveError, Recurrence, columns
 
 
 @dataclass
@@ -106,7 +106,7 @@ def _read(rows: Poly, scan: Recurrence, shape: tuple[int, ...], transposed: bool
     )
 
 
-def _atoms(term: Term) -> list[expression.Atom]:
+def _atoms(term: Term) -> list[Atom]:
     return expression.atoms(Poly((), (term,)))
 
 
@@ -170,19 +170,8 @@ def _flat(factor: Factor) -> bool:
     """Whether a factor over (rows, channels, K) is the same along K."""
     if isinstance(factor, Leaf):
         return bool((factor.index == factor.index[..., :1]).all())
-    return all(_flat(f) for term in factor.argument.terms for f in _outer(term))
-
-
-def _outer(term: Term) -> list[Factor]:
-    """The factors of an argument's term without its own (single) contracted axis."""
-    found: list[Factor] = []
-    for factor in term.factors:
-        if isinstance(factor, Leaf):
-            found.append(Leaf(factor.atom, factor.index[..., 0]))
-        else:
-            inner = on_arrays(factor.argument, lambda array: array[..., 0, :])
-            found.append(Apply(factor.name, inner))
-    return found
+    terms = factor.argument.terms
+    return all(_flat(expression.without_last(f)) for term in terms for f in term.factors)
 
 
 def _one_factor(factor: Factor, shape: tuple[int, ...]) -> Poly:

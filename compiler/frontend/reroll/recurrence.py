@@ -13,17 +13,18 @@ import torch
 from torch import Tensor
 
 from scanlet.frontend.reroll import expression
-from scanlet.frontend.reroll.expression import (
+from scanlet.frontend.reroll.expression import on_arrays
+from scanlet.frontend.reroll.joining import Joiner
+from scanlet.frontend.reroll.terms import (
     Apply,
+    Atom,
     Factor,
     Leaf,
     NotExpressibleError,
     Poly,
     States,
     Term,
-    on_arrays,
 )
-from scanlet.frontend.reroll.joining import Joiner
 
 
 class NotSelectiveError(Exception):
@@ -216,7 +217,7 @@ def _alike(a: Factor, b: Factor) -> bool:
     return bool((moved == moved[:1]).all())
 
 
-def _factor_atoms(factor: Factor) -> list[expression.Atom]:
+def _factor_atoms(factor: Factor) -> list[Atom]:
     return expression.atoms(expression.of_factor(factor, ()))
 
 

@@ -10,23 +10,35 @@ from torch import Tensor, fx
 
 from scanlet.errors import UnsupportedModelError
 from scanlet.frontend.dialects.base import CanonicalMixer
-from scanlet.frontend.program import Program, is_assertion
+from scanlet.frontend.program import Program, changes_in_place, is_assertion
 from scanlet.frontend.recognition import MixerRecord, record
-from scanlet.frontend.reroll import absorption, chain, expression, higher_order, readout, recurrence
+from scanlet.frontend.reroll import (
+    absorption,
+    chain,
+    expression,
+    higher_order,
+    parallel,
+    readout,
+    recurrence,
+)
 from scanlet.frontend.reroll.absorption import Absorbed, NotAbsorbedError
 from scanlet.frontend.reroll.chain import Chain
 from scanlet.frontend.reroll.evaluation import Evaluator
-from scanlet.frontend.reroll.expression import NotExpressibleError, Poly
+from scanlet.frontend.reroll.operators import short_name
 from scanlet.frontend.reroll.picture import draw
 from scanlet.frontend.reroll.readout import Readout
 from scanlet.frontend.reroll.recurrence import NotSelectiveError, Recurrence
 from scanlet.frontend.reroll.splicing import Entry, Replacement, erase_dead, splice, verify
+from scanlet.frontend.reroll.terms import (
+    NotExpressibleError,
+    Poly,
+)
 from scanlet.frontend.source import origin
 
 #: Values behind the loop that are tried as the mixer's result, each a bottleneck of the program.
 MOST_RESULTS = 24
-#: A recurrence of fewer steps is left to the lowering of ordinary operators.
-FEWEST_STEPS = 3
+#: A recurrence of fewer steps that is no scan is left to the lowering of ordinary operators.
+FEWEST_STEPS = 4
 
 
 def reroll(
@@ -41,18 +53,38 @@ def reroll(
     for node in list(program.graph.nodes):
         if is_assertion(node) and not node.users:
             program.graph.erase_node(node)
+    _share(program)
     erase_dead(program)
     with torch.no_grad():
         env = program.trace(*inputs)
     higher_order.write_out(program, env)
+    parallel.write_out(program, env)
     erase_dead(program)
     records: list[MixerRecord] = []
     for loop in _loops(program, env):
-        replacement = _recognise(loop, program, env)
+        try:
+            replacement = _recognise(loop, program, env)
+        except UnsupportedModelError:
+            if len(loop.states) < FEWEST_STEPS:
+                continue
+            raise
         deviation = verify(replacement, program, env) if verified else None
         splice(replacement, program, env)
         records.append(record(replacement.mixer, deviation))
     return records
+
+
+def _share(program: Program) -> None:
+    """One node for calls of the same operator on the same arguments, as loops repeat them."""
+    known: dict[Any, fx.Node] = {}
+    for node in list(program.graph.nodes):
+        if node.op != "call_function" or changes_in_place(node):
+            continue
+        key = (node.target, repr((node.args, sorted(node.kwargs.items()))))
+        first = known.setdefault(key, node)
+        if first is not node:
+            node.replace_all_uses_with(first)
+            program.graph.erase_node(node)
 
 
 def _loops(program: Program, env: dict[fx.Node, Any]) -> list[Chain]:
@@ -61,7 +93,7 @@ def _loops(program: Program, env: dict[fx.Node, Any]) -> list[Chain]:
     loops: list[Chain] = []
     while (loop := chain.find(program, env, skip)) is not None:
         skip |= chain.members(loop, program)
-        if len(loop.states) >= FEWEST_STEPS and not _accumulates(loop):
+        if not _accumulates(loop):
             loops.append(loop)
     return loops[::-1]
 
@@ -69,8 +101,7 @@ def _loops(program: Program, env: dict[fx.Node, Any]) -> list[Chain]:
 def _accumulates(loop: Chain) -> bool:
     """A running sum: the old state is one side of an addition and nothing else."""
     last, before = loop.states[-1], loop.states[-2]
-    adds = str(last.target).startswith("aten.add")
-    return adds and before in last.args and len(loop.step.carried) == 1
+    return short_name(last) == "add" and before in last.args and len(loop.step.carried) == 1
 
 
 def _recognise(loop: Chain, program: Program, env: dict[fx.Node, Any]) -> Replacement:
