@@ -202,11 +202,11 @@ def addmm(values: Values, node: fx.Node) -> Poly:
 def matmul(values: Values, node: fx.Node) -> Poly:
     a, b = (values(arg) for arg in node.args[:2])
     left, right = (values.constant(arg) for arg in node.args[:2])
-    if a.shape[-1] > 1 and right is not None and math.prod(b.shape[:-2]) == 1 and right.ndim > 1:
+    if right is not None and math.prod(b.shape[:-2]) == 1 and right.ndim > 1:
         y = rows_times(a, right.reshape(right.shape[-2:]).t(), None, node)
         return _shaped(y, values.env[node].shape)
     matrix = left is not None and left.ndim > 1 and math.prod(a.shape[:-2]) == 1
-    if matrix and len(b.shape) > 1 and left.shape[-1] > 1:
+    if matrix and len(b.shape) > 1:
         swapped = expression.relayout(b, lambda x: x.transpose(-1, -2))
         y = rows_times(swapped, left.reshape(left.shape[-2:]), None, node)
         y = expression.relayout(y, lambda x: x.transpose(-1, -2))
@@ -269,8 +269,7 @@ def _einsum_linear(
 ) -> Poly | None:
     """x times a constant matrix, where that is what the equation says."""
     free = pair.replace(summed, "")
-    size = weight.shape[pair.index(summed)]
-    if len(free) != 1 or free in label or summed not in label or free not in output or size == 1:
+    if len(free) != 1 or free in label or summed not in label or free not in output:
         return None
     kept = label.replace(summed, "")
     rows = _aligned(x, label, kept + summed)

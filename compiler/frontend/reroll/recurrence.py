@@ -222,11 +222,13 @@ def _factor_atoms(factor: Factor) -> list[Atom]:
 
 
 def signature(factor: Factor) -> Tensor:
-    """Which elements of its atoms each element of a factor over (P,) reads: (P, reads)."""
+    """What each element of a factor over (P,) reads: (P, reads), elements of atoms and constants."""
     if isinstance(factor, Leaf):
-        return factor.index.reshape(factor.index.shape[0], -1)
+        return factor.index.reshape(factor.index.shape[0], -1).double()
     parts = []
     for term in factor.argument.terms:
+        if isinstance(term.coef, Tensor):
+            parts.append(term.coef.reshape(term.coef.shape[0], -1))
         for inner in term.factors:
             parts.append(signature(inner))
     return torch.cat(parts, 1)
