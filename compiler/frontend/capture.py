@@ -24,8 +24,8 @@ from scanlet.frontend.program import Program, from_exported, needs_functional_fo
 from scanlet.frontend.quiet import quiet
 from scanlet.frontend.recognition import MixerRecord
 from scanlet.frontend.reference import Reference, of_module
-from scanlet.frontend.unfolding import unfold
 from scanlet.frontend.reroll import reroll
+from scanlet.frontend.unfolding import unfold
 from scanlet.graph import Graph
 
 #: Lengths at which a mixer is compared with the canonical form besides those it is used at.

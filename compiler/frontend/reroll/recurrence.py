@@ -222,7 +222,7 @@ def _factor_atoms(factor: Factor) -> list[Atom]:
 
 
 def signature(factor: Factor) -> Tensor:
-    """What each element of a factor over (P,) reads: (P, reads), elements of atoms and constants."""
+    """What each element of a factor over (P,) reads, elements and constants: (P, n)."""
     if isinstance(factor, Leaf):
         return factor.index.reshape(factor.index.shape[0], -1).double()
     parts = []
