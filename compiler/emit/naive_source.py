@@ -28,7 +28,7 @@ def render_naive(graph: Graph, plan: Plan, *, name: str) -> dict[str, str]:
     library = _NaiveLibrary(graph, plan, name)
     files = library.render()
     files[f"{name}_naive.h"] = "\n".join(
-        f"void {layer.name}_naive(const float* x, float* y, const float* const* w);"
+        f"void {layer.name}_naive(const float* x, float* y, const void* const* w);"
         for layer in plan.layers
     )
     for layer in plan.layers:
@@ -52,7 +52,8 @@ class _NaiveLibrary(Library):
             for tensor in named.values()
             if tensor.data is not None
         ]
-        index = len(self.layers)
-        self.layers.append({"name": f"{layer.name}_{index}", "weights": weights, "type": "float"})
+        index = self.layer_count
+        self.layer_count += 1
+        self.layers.append({"name": f"{layer.name}_{index}", "weights": weights})
         x = self.c_name(node.inputs[0])
         return [f"{layer.name}_naive({x}, {out}, {layer.name}_{index}_weights);"]
