@@ -13,6 +13,7 @@ from urllib.parse import urlparse
 import pytest
 import typer
 from docs_pages import CHECKOUT, PAGES, prose_of
+from docs_runner import check_command
 
 import scanlet
 from scanlet.cli import app
@@ -80,6 +81,13 @@ def test_paths_named_in_the_text_exist(page):
     for code in CODE.findall(prose_of(page)):
         if code.split("/")[0] in ROOMS and "/" in code and not set(" <{*(") & set(code):
             assert (CHECKOUT / code).exists(), f"{page}: {code}"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_commands_named_in_the_text_exist(page):
+    for code in CODE.findall(prose_of(page)):
+        if code.startswith(("make ", "python -m ")):
+            check_command(page, code)
 
 
 def command_options() -> set[str]:
