@@ -64,6 +64,12 @@ def test_the_site_loads_nothing_from_elsewhere(site):
         assert not re.search(loaded, html.read_text(encoding="utf-8")), html.name
 
 
+def anchors_of(file: Path) -> set[str]:
+    """Of a page's headings, as both GitHub and MkDocs make them."""
+    headings = re.findall(r"^#+ (.+)$", prose_of(str(file.relative_to(CHECKOUT))), re.M)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_links_lead_somewhere(page):
     for target in LINK.findall(prose_of(page)):
@@ -71,9 +77,11 @@ def test_links_lead_somewhere(page):
             parts = urlparse(target)
             assert parts.scheme == "https", f"{page}: {target}"
             assert "." in parts.netloc, f"{page}: {target}"
-        elif not target.startswith("#"):
-            file = (CHECKOUT / page).parent / target.split("#")[0]
+        else:
+            name, _, anchor = target.partition("#")
+            file = (CHECKOUT / page).parent / name if name else CHECKOUT / page
             assert file.is_file(), f"{page}: {target}"
+            assert not anchor or anchor in anchors_of(file), f"{page}: {target}"
 
 
 @pytest.mark.parametrize("page", PAGES)
