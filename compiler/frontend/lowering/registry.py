@@ -16,9 +16,10 @@ HINTS = {
     "topk": "return the scores; sort what `run` returns",
     "bmm": "products of two activations are not supported; keep attention off the device",
     "scaled_dot_product_attention": "attention is not supported; use a mixer instead",
-    "lstm": "recurrent layers other than Mamba-1 mixers are not supported",
-    "gru": "recurrent layers other than Mamba-1 mixers are not supported",
-    "cumsum": "a hand-written scan is not recognised; use a mixer such as scanlet.nn.MambaMixer",
+    "lstm": "state-space layers are the recurrent layers that are supported: Mamba, Mamba-2, S4D",
+    "gru": "state-space layers are the recurrent layers that are supported: Mamba, Mamba-2, S4D",
+    "cumsum": "a scan by cumulative sums is no exact recurrence; use a mixer such as "
+    "scanlet.nn.MambaMixer, or write the scan as a loop over time",
     "group_norm": "use LayerNorm, RMSNorm or BatchNorm1d",
     "instance_norm": "use LayerNorm, RMSNorm or BatchNorm1d",
     "wrap_with_set_grad_enabled": "leave torch.no_grad() out of forward",
