@@ -99,6 +99,10 @@ INTEGER_COSTS: dict[str, KernelCosts] = {
     ),
 }
 
+# The same kernels on longer rows: the difference is in the counts of padded products, not here.
+COSTS["xtensa_s3"] = COSTS["xtensa"]
+INTEGER_COSTS["xtensa_s3"] = INTEGER_COSTS["xtensa"]
+
 #: Types of activations for which these hold, roughly, outside the mixers as well.
 INTEGERS = ("int8", "int16")
 

@@ -66,6 +66,12 @@ COLUMNS = IntegerLayout("SCANLET_COLUMNS", 1, rows=False, lanes=4)
 ROWS_PAIRS = IntegerLayout(
     "SCANLET_ROWS_PAIRS", 2, rows=True, lanes=4, depth_multiple=4, swapped=True
 )
+#: For a vector unit that loads 16 bytes at a time from aligned addresses (the ESP32-S3's PIE):
+#: rows of weights are whole vectors of 16 int8, rows of activations of 16 int16, zero point zero.
+#: MAC16's kernels read it as well, four at a time in their order.
+ROWS_WIDE = IntegerLayout(
+    "SCANLET_ROWS_PAIRS", 5, rows=True, lanes=4, depth_multiple=16, swapped=True
+)
 OCTETS = IntegerLayout(
     "SCANLET_OCTETS", 3, rows=False, lanes=8, depth_multiple=8, separate=8, octets=True
 )
@@ -84,6 +90,7 @@ ROWS_DSP = IntegerLayout(
 LAYOUTS: dict[str, IntegerLayout] = {
     "portable": COLUMNS,
     "xtensa": ROWS_PAIRS,
+    "xtensa_s3": ROWS_WIDE,
     "arm_dsp": ROWS_DSP,
     "arm_mve": OCTETS,
 }

@@ -31,7 +31,7 @@ class Target:
     name: str
     description: str
     architecture: str  # "xtensa" | "arm" | "riscv" | "any"
-    kernels: str  # kernel set in tflm_ops/: "portable", "arm_dsp", "arm_mve", "xtensa"
+    kernels: str  # kernel set in tflm_ops/: "portable", "arm_dsp", "arm_mve", "xtensa", "xtensa_s3"
     ram_bytes: int
     flash_bytes: int
     has_fpu: bool

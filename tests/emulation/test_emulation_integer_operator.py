@@ -42,6 +42,14 @@ def test_integers_are_the_definition_s_on_every_core(core: str, index: int, extr
     np.testing.assert_array_equal(y, case.expected())
 
 
+@pytest.mark.parametrize("index", [0, 1, 2, 4])
+def test_the_esp32s3_s_longer_rows_give_the_same(index: int) -> None:
+    tile, options = CASES[index]
+    case = random_case(20 + index, length=11, **options)
+    (y,) = on_core(case, "esp32s3", tile, [case.x])
+    np.testing.assert_array_equal(y, case.expected())
+
+
 def test_a_stream_of_integers_carries_on_from_run_to_run(core: str) -> None:
     whole = random_case(30, length=15, mode="stream", d_inner=12, d_state=4)
     samples = [whole.x[:, start : start + 5] for start in (0, 5, 10)]

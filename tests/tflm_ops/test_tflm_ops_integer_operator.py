@@ -13,7 +13,7 @@ from integer_cases import Case, random_case, run_case
 from operator_harness import build_layers
 
 #: A target of each layout.
-TARGETS = ("generic", "cortex-m7", "cortex-m55", "esp32s3")
+TARGETS = ("generic", "cortex-m7", "cortex-m55", "esp32", "esp32s3")
 
 #: (tile, shapes and options); each is a layer of one program a target.
 LAYERS: tuple[tuple[int, dict[str, Any]], ...] = (

@@ -16,7 +16,7 @@ from scanlet.planning.plan import make_plan
 from scanlet.planning.planner import choices
 from scanlet.targets import find
 
-CORES = ("cortex-m7", "cortex-m55", "xtensa-fpu", "rv32imc")
+CORES = ("cortex-m7", "cortex-m55", "xtensa-fpu", "rv32imc", "esp32s3")
 #: The published networks as one operator each: 64 features, head included.
 KWS = {"length": 100, "features": 40, "d_inner": 128, "d_state": 16, "dt_rank": 4, "d_out": 3}
 HAR = {"length": 10, "features": 57, "d_inner": 128, "d_state": 16, "dt_rank": 4, "d_out": 6}
@@ -62,11 +62,26 @@ def test_the_cost_model_tells_instructions(core: str) -> None:
         assert 0.8 * measured <= choice.instructions <= 1.25 * measured
 
 
+def test_rows_of_the_esp32s3_are_aligned_whole_vectors() -> None:
+    # Its vector unit ignores the low four bits of an address: a row elsewhere would be misread.
+    case = random_case(0, linear=True, norm="rms", features=5, d_inner=10, dt_rank=3)
+    plan = case.plan(4, "esp32s3")
+    assert plan.layout is not None
+    for weight in pack_layer(plan, case.weights):
+        if weight.name in ("input_weight", "in_proj_weight", "x_proj_weight", "out_proj_weight"):
+            assert weight.data.dtype == np.int8
+            assert weight.data.shape[-1] % 16 == 0
+    for count in (3, 5, 10):
+        assert plan.layout.strides(count, 4)[1] * 2 % 32 == 0
+    assert all(buffer.offset % 16 == 0 for buffer in (*plan.scratch, *plan.state))
+
+
 @pytest.mark.parametrize("kernels", sorted(LAYOUTS))
 def test_packed_shapes_and_types_are_those_of_the_data(kernels: str) -> None:
     target = {
         "portable": "generic",
         "xtensa": "esp32",
+        "xtensa_s3": "esp32s3",
         "arm_dsp": "stm32h7",
         "arm_mve": "cortex-m55",
     }

@@ -7,6 +7,8 @@
 //   SCANLET_ROWS_PAIRS   (T, depth), depth padded to 4: strides 1 and depth. Weights (outputs,
 //                      depth), zeros where padded; of each four the bytes k, k + 2, k + 1, k + 3,
 //                      so that one mask gives pairs of neighbours (SXTB16 on Arm; Xtensa's MAC16).
+//                      For the ESP32-S3 depth is padded to 16, so that every row starts at a
+//                      multiple of 16 bytes and consists of whole vectors.
 //   SCANLET_ROWS_DSP     the same, and B and C of a step apart, each padded to 2; so are
 //                      a channel's state and rates.
 //   SCANLET_OCTETS     (depth / 8, T, 8), depth padded to 8: strides T and 8, the former from octet
