@@ -5,6 +5,7 @@
     3  Mamba-1 mixer in integers
     4  Mamba-2 mixer in float32
     5  diagonal time-invariant state-space model in float32
+    6  selective scan without a mixer in float32
 
 A code is never given to another kind.
 """
@@ -24,19 +25,21 @@ from scanlet.graph.operators import (
     DIAGONAL_WEIGHT_ORDER,
     INTEGER_WEIGHT_ORDER,
     MAMBA2_WEIGHT_ORDER,
+    SCAN_WEIGHT_ORDER,
     WEIGHT_ORDER,
     DiagonalSSM,
     IntegerSSM,
     IntegerStreamPool,
     LayerOperator,
     Mamba2,
+    SelectiveScan,
     SelectiveSSM,
     StreamHistory,
     StreamPool,
 )
 
 KIND_MAMBA1, KIND_GELU, KIND_INTEGER = 1, 2, 3
-KIND_MAMBA2, KIND_DIAGONAL = 4, 5
+KIND_MAMBA2, KIND_DIAGONAL, KIND_SCAN = 4, 5, 6
 KIND_STREAM_POOL, KIND_INTEGER_STREAM_POOL, KIND_STREAM_HISTORY = 16, 17, 18
 
 
@@ -93,6 +96,7 @@ KINDS: dict[type[LayerOperator], EmittedKind] = {
     DiagonalSSM: EmittedKind(
         KIND_DIAGONAL, DIAGONAL_WEIGHT_ORDER, "operator/diagonal_ssm.c.j2", DIAGONAL_PARAMETERS
     ),
+    SelectiveScan: EmittedKind(KIND_SCAN, SCAN_WEIGHT_ORDER, "operator/selective_scan.c.j2"),
     StreamPool: EmittedKind(KIND_STREAM_POOL, (), STREAM, STREAM_PARAMETERS),
     IntegerStreamPool: EmittedKind(
         KIND_INTEGER_STREAM_POOL, (), STREAM, STREAM_PARAMETERS, _integer_activation

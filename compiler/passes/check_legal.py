@@ -16,6 +16,7 @@ from scanlet.graph.operators import (
     Pool1d,
     Reduce,
     Reshape,
+    SelectiveScan,
     SelectiveSSM,
     Softmax,
     StreamHistory,
@@ -47,6 +48,7 @@ LEGAL_OPERATORS = (
     SelectiveSSM,
     Mamba2,
     DiagonalSSM,
+    SelectiveScan,
     StreamHistory,
     StreamPool,
 )

@@ -18,6 +18,7 @@ from scanlet.graph.operators import (
     Mamba2,
     Norm,
     Reduce,
+    SelectiveScan,
     SelectiveSSM,
     Softmax,
     StridedSlice,
@@ -113,7 +114,7 @@ def _push(graph: Graph, node: Node, *, eager: bool) -> bool:
             pass
         case Transpose(perm):
             behind = perm.index(axis)
-        case SelectiveSSM() | Mamba2() | DiagonalSSM() if axis == 1:
+        case SelectiveSSM() | Mamba2() | DiagonalSSM() | SelectiveScan() if axis == 1:
             op = replace(op, reverse=not op.reverse)
             behind = None if op.pooled else 1
         case Reduce(axes=axes):

@@ -20,6 +20,7 @@ from scanlet.graph.operators import (
     Pad,
     Pool1d,
     Reshape,
+    SelectiveScan,
     SelectiveSSM,
     Softmax,
     StridedSlice,
@@ -132,7 +133,7 @@ def _mixes_time(graph: Graph, node: Node, axes: TimeAxes) -> str | None:
     """What `node` does to neighbouring time steps, in words; None if it keeps them apart."""
     op, x, y = node.op, node.inputs[0], node.output
     match op:
-        case SelectiveSSM(reverse=True) | Mamba2(reverse=True) | DiagonalSSM(reverse=True):
+        case SelectiveSSM() | Mamba2() | DiagonalSSM() | SelectiveScan() if op.reverse:
             return BACKWARDS
         case Conv1d() | Pool1d():
             return None if reads_history(graph, node) else window_problem(node)

@@ -18,6 +18,7 @@ from scanlet.graph.operators import (
     IntegerStreamPool,
     LayerOperator,
     Mamba2,
+    SelectiveScan,
     SelectiveSSM,
     StreamHistory,
     StreamPool,
@@ -35,6 +36,7 @@ from scanlet.planning.integer_packing import integer_shapes, integer_types, pack
 from scanlet.planning.layer import LayerPlan, plan_layer
 from scanlet.planning.mamba2_layer import plan_mamba2_layer
 from scanlet.planning.mamba2_packing import mamba2_shapes, mamba2_types, pack_mamba2
+from scanlet.planning.scan_layer import pack_scan, plan_scan_layer, scan_shapes, scan_types
 from scanlet.planning.stream_layers import plan_stream
 from scanlet.targets import Target
 
@@ -70,6 +72,10 @@ def _plan_diagonal(node: Node, target: Target, index: int, name: str, tile: int)
     return plan_diagonal_layer(node, index=index, name=name, tile=tile)
 
 
+def _plan_scan(node: Node, target: Target, index: int, name: str, tile: int) -> LayerPlan:  # noqa: ARG001
+    return plan_scan_layer(node, index=index, name=name, tile=tile)
+
+
 #: Of an operator without weights.
 WEIGHTLESS = Kind(plan_stream, lambda _: {}, lambda _: {}, lambda _layer, _weights: {})
 
@@ -78,6 +84,7 @@ KINDS: dict[type[LayerOperator], Kind] = {
     IntegerSSM: Kind(_plan_integer, integer_shapes, integer_types, pack_integer),
     Mamba2: Kind(_plan_mamba2, mamba2_shapes, mamba2_types, pack_mamba2),
     DiagonalSSM: Kind(_plan_diagonal, diagonal_shapes, diagonal_types, pack_diagonal),
+    SelectiveScan: Kind(_plan_scan, scan_shapes, scan_types, pack_scan),
     StreamPool: WEIGHTLESS,
     IntegerStreamPool: WEIGHTLESS,
     StreamHistory: WEIGHTLESS,

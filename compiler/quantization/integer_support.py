@@ -22,6 +22,7 @@ from scanlet.graph.operators import (
     Pool1d,
     Reduce,
     Reshape,
+    SelectiveScan,
     SelectiveSSM,
     Softmax,
     StreamHistory,
@@ -126,6 +127,11 @@ def float_nodes(graph: Graph, dtype: str, float_modules: Sequence[str] = ()) -> 
         problem = integer_problem(node, dtype) if is_real(node) else None
         if problem:
             floats.setdefault(id(node), problem)
+    # The streams of a scan share no scale: they are put side by side in float.
+    scanned = [node.inputs[0] for node in graph.nodes if isinstance(node.op, SelectiveScan)]
+    for node in graph.nodes:
+        if isinstance(node.op, Concatenate) and any(node.output is tensor for tensor in scanned):
+            floats.setdefault(id(node), PART_OF_FLOAT)
     while _join_same_source(graph, floats):
         pass
     while _join(graph, floats):

@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
 from frontend_models import Shell
-from looped_models import INNER, STATES, STYLES, WIDTH, Looped
+from looped_models import INNER, RANK, STATES, STYLES, WIDTH, Looped
 from torch import nn
 
 from scanlet.errors import RecognitionError, UnsupportedModelError
@@ -77,16 +77,18 @@ def test_a_recurrence_that_is_no_scan_is_refused_with_the_reason(step, why):
     assert "state[t] = " in text
 
 
-def test_a_scan_without_the_rest_of_a_mixer_is_refused_with_what_is_missing():
-    class Bare(Looped):
-        def enter(self, x):
-            u, z = self.p1(x).chunk(2, dim=-1)
-            return u, z
+def test_a_scan_that_can_neither_be_a_mixer_nor_stand_alone_is_refused_with_what_is_missing():
+    class Negative(Looped):
+        def forward(self, x):
+            u, _ = self.p1(x).chunk(2, dim=-1)
+            dt, b, c = self.p3(u).split([RANK, STATES, STATES], dim=-1)
+            return self.p7(self.scan(u, self.p4(dt), -torch.exp(self.p5), b, c))
 
-    text = refusal(Bare(STYLES["einsums"]))
+    text = refusal(Negative(STYLES["einsums"]))
     assert f"a selective scan, but what surrounds it is no Mamba-1 mixer (d_inner {INNER}" in text
     assert f"d_state {STATES}" in text
     assert "has not gone through SiLU" in text
+    assert "nor can it stand alone: delta may be negative" in text
 
 
 def test_a_scan_that_does_not_start_from_zeros_is_refused():
@@ -98,16 +100,6 @@ def test_a_scan_that_does_not_start_from_zeros_is_refused():
         return torch.stack(out, 1)
 
     assert "does not start from zeros" in refusal(Looped(scan))
-
-
-def test_a_convolution_that_sees_the_future_is_refused():
-    class Acausal(Looped):
-        def enter(self, x):
-            u, z = self.p1(x).chunk(2, dim=-1)
-            u = self.p2(u.transpose(1, 2))[..., 1 : x.shape[1] + 1].transpose(1, 2)
-            return F.silu(u), z
-
-    assert "not causal" in refusal(Acausal(STYLES["einsums"]))
 
 
 def test_a_running_sum_is_left_to_ordinary_operators():

@@ -12,6 +12,7 @@ from scanlet.frontend.lowering import (
     normalization,
     pooling,
     reduction,
+    scan,
     shape,
     transparent,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "normalization",
     "pooling",
     "reduction",
+    "scan",
     "shape",
     "transparent",
 ]

@@ -14,25 +14,24 @@ from scanlet.frontend.program import Program, changes_in_place, is_assertion
 from scanlet.frontend.recognition import MixerRecord, record
 from scanlet.frontend.reroll import (
     absorption,
+    bare,
     chain,
-    expression,
     higher_order,
     parallel,
     readout,
     recurrence,
 )
 from scanlet.frontend.reroll.absorption import Absorbed, NotAbsorbedError
+from scanlet.frontend.reroll.bare import BareScan
 from scanlet.frontend.reroll.chain import Chain
+from scanlet.frontend.reroll.entering import entry
 from scanlet.frontend.reroll.evaluation import Evaluator
 from scanlet.frontend.reroll.operators import short_name
 from scanlet.frontend.reroll.picture import draw
 from scanlet.frontend.reroll.readout import Readout
 from scanlet.frontend.reroll.recurrence import NotSelectiveError, Recurrence
-from scanlet.frontend.reroll.splicing import Entry, Replacement, erase_dead, splice, verify
-from scanlet.frontend.reroll.terms import (
-    NotExpressibleError,
-    Poly,
-)
+from scanlet.frontend.reroll.splicing import Replacement, erase_dead, splice, verify
+from scanlet.frontend.reroll.terms import NotExpressibleError
 from scanlet.frontend.source import origin
 
 #: Values behind the loop that are tried as the mixer's result, each a bottleneck of the program.
@@ -44,11 +43,12 @@ FEWEST_STEPS = 4
 def reroll(
     program: Program, inputs: tuple[Tensor, ...], *, verified: bool = True
 ) -> list[MixerRecord]:
-    """Replace loops over time in `program` by `scanlet::selective_ssm` nodes, in place.
+    """Replace loops over time in `program` by `scanlet::selective_ssm` nodes, in place;
+    a scan whose surroundings are no mixer's, by a `scanlet::selective_scan` node.
 
     Returns a record of each mixer, in the order of the program. Raises UnsupportedModelError with
-    a picture of the step for a recurrence that is no selective scan, or a scan whose surroundings
-    are no mixer's; RecognitionError if a rolled loop deviates from the original.
+    a picture of the step for a recurrence that is no selective scan, or a scan that can be neither;
+    RecognitionError if a rolled loop deviates from the original.
     """
     for node in list(program.graph.nodes):
         if is_assertion(node) and not node.users:
@@ -68,6 +68,11 @@ def reroll(
             if len(loop.states) < FEWEST_STEPS:
                 continue
             raise
+        if isinstance(replacement, BareScan):
+            measured = bare.verify(replacement, program) if verified else None
+            bare.splice(replacement, program, env)
+            records.append(bare.record(replacement, measured))
+            continue
         deviation = verify(replacement, program, env) if verified else None
         splice(replacement, program, env)
         records.append(record(replacement.mixer, deviation))
@@ -104,7 +109,7 @@ def _accumulates(loop: Chain) -> bool:
     return short_name(last) == "add" and before in last.args and len(loop.step.carried) == 1
 
 
-def _recognise(loop: Chain, program: Program, env: dict[fx.Node, Any]) -> Replacement:
+def _recognise(loop: Chain, program: Program, env: dict[fx.Node, Any]) -> Replacement | BareScan:
     path = _path(loop)
     where = path or "the model itself"
     if len(loop.step.carried) > 1:
@@ -149,8 +154,11 @@ HINT = (
 
 def _surroundings(
     loop: Chain, states: list[fx.Node], scan: Recurrence, evaluator: Evaluator, path: str
-) -> Replacement:
-    """The largest mixer around the scan: the last bottleneck behind it that can be its result."""
+) -> Replacement | BareScan:
+    """The largest mixer around the scan: the last bottleneck behind it that can be its result.
+
+    Without one, the scan alone.
+    """
     found: list[tuple[fx.Node, Readout]] = []
     reason: str | None = None
     for node in _bottlenecks(evaluator.program, states):
@@ -165,13 +173,18 @@ def _surroundings(
         try:
             absorbed = absorption.absorb(scan, out)
             mixer = CanonicalMixer(path, "loop", absorbed.parameters, _names(absorbed, path))
-            entry = _entry(absorbed.source, node, evaluator)
-            replacement = Replacement(mixer, absorbed, out, entry, node)
+            source = entry(absorbed.source, node, evaluator)
+            replacement = Replacement(mixer, absorbed, out, source, node)
             if not replacement.fits():
                 raise NotAbsorbedError("the results are neither all steps in order nor the last")
             return replacement
         except NotAbsorbedError as error:
             why = why or str(error)
+    if found:
+        try:
+            return bare.write(scan, found, evaluator, path)
+        except NotAbsorbedError as error:
+            why = f"{why}; nor can it stand alone: {error}" if why != str(error) else why
     picture = draw(loop, evaluator.program)
     if not found:
         why = reason or "its states are used in more than one place, or returned"
@@ -212,32 +225,3 @@ def _bottlenecks(program: Program, states: list[fx.Node]) -> list[fx.Node]:
             found.append(node)
         reach = max([reach, *(position[user] for user in node.users)])
     return found
-
-
-def _entry(source: Poly, result: fx.Node, evaluator: Evaluator) -> Entry:
-    """The node whose value is `source` (L, d_model)."""
-    size = source.shape
-    for node in evaluator.program.graph.nodes:
-        if node is result:
-            break
-        value = evaluator.env.get(node)
-        if not isinstance(value, Tensor) or evaluator.constant(node) is not None:
-            continue
-        shape = tuple(value.shape)
-        if value.numel() != size[0] * size[1] or len(shape) < 2:
-            continue
-        for transposed in (False, True):
-            try:
-                poly = evaluator(node)
-                rows = _rows(poly, size, transposed)
-            except (NotExpressibleError, RuntimeError):
-                continue
-            if expression.same(rows, source):
-                return Entry(node, transposed)
-    raise NotAbsorbedError("no single value of the program enters it")
-
-
-def _rows(poly: Poly, size: tuple[int, ...], transposed: bool) -> Poly:
-    if transposed:
-        return expression.relayout(poly, lambda x: x.reshape(size[::-1]).t())
-    return expression.relayout(poly, lambda x: x.reshape(size))

@@ -19,11 +19,12 @@ from scanlet.graph.operators.mamba2 import MAMBA2_WEIGHT_ORDER, Mamba2
 from scanlet.graph.operators.normalization import ChannelAffine, Norm, Softmax
 from scanlet.graph.operators.quantize import Dequantize, Quantize
 from scanlet.graph.operators.reduction import REDUCTIONS, Reduce
+from scanlet.graph.operators.selective_scan import SCAN_WEIGHT_ORDER, SelectiveScan
 from scanlet.graph.operators.selective_ssm import WEIGHT_ORDER, SelectiveSSM
 from scanlet.graph.operators.streaming import StreamHistory, StreamPool
 
 #: The layers that compute on float32; their `run` takes batches and carries state.
-FLOAT_LAYERS = (SelectiveSSM, Mamba2, DiagonalSSM)
+FLOAT_LAYERS = (SelectiveSSM, Mamba2, DiagonalSSM, SelectiveScan)
 
 __all__ = [
     "BINARY",
@@ -32,6 +33,7 @@ __all__ = [
     "INTEGER_WEIGHT_ORDER",
     "MAMBA2_WEIGHT_ORDER",
     "REDUCTIONS",
+    "SCAN_WEIGHT_ORDER",
     "UNARY",
     "WEIGHT_ORDER",
     "Binary",
@@ -56,6 +58,7 @@ __all__ = [
     "Reduce",
     "Reshape",
     "SelectiveSSM",
+    "SelectiveScan",
     "Shape",
     "Softmax",
     "StreamHistory",
