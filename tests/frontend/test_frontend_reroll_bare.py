@@ -170,3 +170,50 @@ def test_a_scan_that_deviates_is_refused_with_the_measured_deviation(monkeypatch
     monkeypatch.setattr(bare, "_choice", wrong)
     with pytest.raises(RecognitionError, match=r"deviates by \d+\.\d+% of the largest output"):
         capture(seeded(S6), sequence(6))
+
+
+def test_a_scan_whose_last_state_alone_is_read_is_refused():
+    class Last(S6):
+        def forward(self, x):
+            h = x.new_zeros(1, WIDTH, STATES)
+            for t in range(x.shape[1]):
+                u = x[:, t]
+                delta = F.softplus(self.step_size(u))
+                h = torch.exp(delta[..., None] * -torch.exp(self.rates)) * h
+                h = h + (delta * u)[..., None] * self.enter(u)[:, None]
+            return (h * self.leave(u)[:, None]).sum(-1)
+
+    assert "results are not those of all steps in order" in refusal(seeded(Last))
+
+
+def test_step_sizes_may_be_another_input_of_the_model():
+    class Timed(S6):
+        def forward(self, x, dt):
+            h, out = x.new_zeros(1, WIDTH, STATES), []
+            for t in range(x.shape[1]):
+                u, delta = x[:, t], F.softplus(dt[:, t])
+                h = torch.exp(delta[..., None] * -torch.exp(self.rates)) * h
+                h = h + (delta * u)[..., None] * self.enter(u)[:, None]
+                out.append((h * self.leave(u)[:, None]).sum(-1))
+            return torch.stack(out, 1)
+
+    model, inputs = seeded(Timed), (sequence(8, 1), sequence(8, 2))
+    compiled = scanlet.compile(model, inputs)
+    with torch.no_grad():
+        want = model(*inputs).numpy()
+    got = compiled.run(*(x.numpy() for x in inputs))
+    np.testing.assert_allclose(got, want, atol=1e-5 * np.abs(want).max())
+
+
+def test_two_scans_in_sequence_are_two_nodes():
+    class Both(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.one, self.two = S6(), WholeStreams()
+
+        def forward(self, x):
+            return self.two(x + self.one(x))
+
+    captured = capture(seeded(Both), sequence(8))
+    assert [record.path for record in captured.mixers] == ["one", "two"]
+    assert sum(isinstance(node.op, SelectiveScan) for node in captured.graph.nodes) == 2
