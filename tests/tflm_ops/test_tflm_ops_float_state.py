@@ -29,7 +29,8 @@ TARGETS = {
     "portable": "generic",
     "arm_dsp": "cortex-m7",
     "arm_mve": "cortex-m55",
-    "xtensa": "esp32s3",
+    "xtensa": "esp32",
+    "xtensa_s3": "esp32s3",
 }
 #: (tile, shapes and options); each is a layer of one program a target.
 LAYERS: tuple[tuple[int, dict[str, Any]], ...] = (
