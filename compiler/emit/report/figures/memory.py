@@ -64,7 +64,7 @@ def draw(memory: Mapping[str, Any], *, name: str = "memory-timeline") -> str:
     axes.axhline(top, color=FAINT, linewidth=0.8, linestyle=(0, (4, 3)))
     side = "left" if peak["step"] < len(steps) / 2 else "right"
     axes.annotate(
-        f"peak: {peak['bytes']:,} bytes in {peak['operator']}",
+        f"peak: {peak['bytes']:,} of {memory['head_bytes']:,} bytes, in {peak['operator']}",
         xy=(peak["step"], top),
         xytext=(0.0 if side == "left" else 1.0, 1.06),
         textcoords="axes fraction",
