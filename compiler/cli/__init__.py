@@ -1,0 +1,59 @@
+"""The `scanlet` command: the public functions from a shell. Here its commands are registered.
+
+Exit codes: 0 it worked; 1 the model or the project is at fault (refused, deviates, damaged);
+2 the call is at fault (unknown option or target, missing file, wrong shape, missing tool).
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+import scanlet
+from scanlet.cli import bench, compile, inspect, report, run, targets, verify
+from scanlet.errors import InputError, MissingToolError, ScanletError, TargetError
+
+__all__ = ["app", "main"]
+
+CALL_ERRORS = (InputError, MissingToolError, TargetError)
+
+app = typer.Typer(
+    name="scanlet",
+    help="Compile trained PyTorch state-space models for microcontrollers.",
+    epilog="Exit codes: 0 success, 1 the model or project is at fault, 2 the call is at fault.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    if version:
+        print(scanlet.__version__)
+        raise typer.Exit
+
+
+# In the order that `scanlet --help` shows. A group: `app.add_typer(<module>.app, name="...")`.
+app.command("compile")(compile.compile_model)
+app.command("run")(run.run)
+app.command("verify")(verify.verify)
+app.command("inspect")(inspect.inspect)
+app.command("bench")(bench.bench)
+app.command("report")(report.report)
+app.command("targets")(targets.targets)
+
+
+def main() -> None:
+    """Entry point: run the command, print an error of ours without a traceback."""
+    try:
+        app()
+    except ScanletError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2 if isinstance(error, CALL_ERRORS) else 1)
+    except BrokenPipeError:
+        sys.exit(1)

@@ -1,0 +1,30 @@
+"""Arrays that a command reads from .npy and .npz files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from scanlet.errors import InputError
+
+
+def calibration_arrays(path: Path) -> tuple[list[np.ndarray], np.ndarray | None]:
+    """The samples, each (1, ...), `x` or the first array, and their classes, `y` if it is there."""
+    from scanlet.model_source import load_arrays
+
+    arrays = load_arrays(path)
+    classes = arrays.pop("y", None) if len(arrays) > 1 else None
+    if not arrays:
+        raise InputError("holds no array", where=str(path))
+    samples = arrays.get("x", next(iter(arrays.values())))
+    return [row[np.newaxis] for row in samples], classes
+
+
+def first_array(path: Path) -> np.ndarray:
+    from scanlet.model_source import load_arrays
+
+    arrays = load_arrays(path)
+    if not arrays:
+        raise InputError("holds no array", where=str(path))
+    return next(iter(arrays.values()))
