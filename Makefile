@@ -16,7 +16,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo test bench dialect-table docs system-packages setup lint format typecheck clean
+.PHONY: demo test bench fuzz dialect-table docs system-packages setup lint format typecheck clean
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/.demo-installed
@@ -29,6 +29,10 @@ test: system-packages $(VENV)/.test-installed
 # Instruction counts on emulated cores: the figures of README.md.
 bench: system-packages $(VENV)/.test-installed
 	@$(BIN)/python -m examples.benchmark.run -o build/bench.json
+
+# Everything that is fuzzed, with 100,000 inputs each: FUZZ_ARGS="--runs N TARGET ..." for others.
+fuzz: system-packages $(VENV)/.test-installed
+	@OMP_NUM_THREADS=1 $(BIN)/python tests/fuzzing/run_fuzzing.py $(FUZZ_ARGS)
 
 # What is recognised, tried out: the table of docs/dialects.md.
 dialect-table: $(VENV)/.test-installed
