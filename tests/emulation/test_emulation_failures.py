@@ -195,8 +195,9 @@ def test_system_packages_are_those_that_cores_reports_and_projects_need() -> Non
     text = Path(__file__).resolve().parents[2].joinpath("system-packages.txt").read_text("utf-8")
     listed = {line.split("#")[0].strip() for line in text.splitlines()} - {""}
     needed = {package for core in CORES.values() for t in core.tools for package in PACKAGES[t]}
-    # The browser shows reports to their test, generated projects are built with CMake.
-    assert listed == needed | {"chromium", "cmake"}
+    # The browser shows reports to their test, generated projects are built with CMake, fuzzing
+    # needs clang's own libraries.
+    assert listed == needed | {"chromium", "cmake", "libclang-rt-22-dev"}
 
 
 def test_installed_tools_tell_their_versions(core: str) -> None:
