@@ -11,6 +11,7 @@ from rich.table import Table
 
 from examples.benchmark.integers import integer_cost_by_core
 from examples.benchmark.networks import CORES, NETWORKS, compile_network, console
+from examples.benchmark.report import print_report_figures
 from examples.benchmark.streams import stream_memory
 
 LENGTHS = (10, 100, 1000)
@@ -102,6 +103,7 @@ def main() -> None:
     figures += stream_memory("KWS 100x40")
     figures += cost_by_length("KWS 100x40")
     figures += step_cost_by_length("KWS 100x40")
+    figures.append(print_report_figures())
     console.print("Instructions, not cycles; sizes in bytes; fused multiply-adds where there are.")
     if arguments.output is not None:
         arguments.output.parent.mkdir(parents=True, exist_ok=True)
