@@ -62,17 +62,19 @@ def save(compiled: Compiled, directory: Path, *, force: bool, component_only: bo
 def load(directory: Path) -> Compiled:
     """Read back what `save` wrote. Raises InputError or ModelFileError naming the file."""
     from scanlet.emit.flatbuffer_reader import validate
+    from scanlet.emit.validation.selective import check_component
 
     if not directory.is_dir():
         raise InputError("no such directory", where=str(directory))
     report = _read_json(directory / "report.json")
     tflite = _read(directory / "model" / "model.tflite")
-    validate(tflite)
+    model = validate(tflite, sealed=True)
     component = {
-        str(path.relative_to(directory / COMPONENT_DIR)): path.read_text("utf-8")
+        str(path.relative_to(directory / COMPONENT_DIR)): _read_text(path)
         for path in sorted((directory / COMPONENT_DIR).rglob("*"))
         if path.suffix in (".c", ".h", ".cc")
     }
+    check_component(model, component)
     source = graph_from_bytes(_read(directory / GRAPH_FILE))
     try:
         stream, how = _stream(report["stream"])
@@ -247,6 +249,13 @@ def _read(path: Path) -> bytes:
             where=str(path),
             hint="give the directory that `scanlet compile -o` wrote, complete",
         ) from error
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return _read(path).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ModelFileError(f"no text: {error.reason}", where=str(path)) from error
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from scanlet.emit.model_description import (
     TensorDescription,
 )
 from scanlet.emit.operator_table import BUILTINS, CUSTOM_CODE
+from scanlet.emit.validation.model import ALIGNMENT, check_model
 from scanlet.errors import ModelFileError
 from scanlet.graph import Quantization
 
@@ -31,7 +32,6 @@ __all__ = [
 ]
 
 IDENTIFIER, SCHEMA_VERSION = b"TFL3", 3
-ALIGNMENT = 16
 MAX_TENSOR_BYTES = 1 << 31
 
 DTYPES = {
@@ -60,10 +60,10 @@ def read_model(tflite_bytes: bytes) -> ModelDescription:
     return _read(bytes(tflite_bytes))[0]
 
 
-def _read(data: bytes) -> tuple[ModelDescription, dict[str, Any]]:
+def _read(data: bytes, *, strict: bool = False) -> tuple[ModelDescription, dict[str, Any]]:
     """The description and the Model table that it comes from."""
     options = {code: name for code, name in _OPTION_TABLES.items() if name in SCHEMA}
-    model = Walker(data, options).root(IDENTIFIER)
+    model = Walker(data, options, strict=strict).root(IDENTIFIER)
     if model["version"] != SCHEMA_VERSION:
         raise ModelFileError(f"schema version {model['version']}, expected {SCHEMA_VERSION}")
     if len(model["subgraphs"]) != 1:
@@ -99,27 +99,32 @@ def _read(data: bytes) -> tuple[ModelDescription, dict[str, Any]]:
 def validate(tflite_bytes: bytes, *, sealed: bool = False) -> ModelDescription:
     """As `read_model`, and check the checksum, alignment, options and parameter blocks too.
 
-    `sealed` also refuses files that scanlet did not write (no checksum, other operators).
+    A file that carries scanlet's checksum must be one that scanlet could have written, in every
+    field and operator (see `scanlet.emit.validation`). `sealed` refuses all others.
     """
     data = bytes(tflite_bytes)
     description, model = _read(data)
+    ours = False
     for entry in model["metadata"]:
         if entry["name"] == seal.METADATA_NAME:
             span = model["buffers"][entry["buffer"]]["data"]
             seal.check(data, span.start, span.size)
-    if sealed:
-        if seal.METADATA_NAME not in description.metadata:
-            raise ModelFileError(
-                "the flatbuffer carries no checksum of scanlet",
-                hint="only flatbuffers that scanlet wrote are run",
-            )
-        refuse_foreign_operators(description)
-    for op in description.operators:
-        if op.custom and op.name == CUSTOM_CODE:
-            _ = op.parameters  # decoding is the check
+            ours = True
+    if ours:
+        description, model = _read(data, strict=True)
+    elif sealed:
+        raise ModelFileError(
+            "the flatbuffer carries no checksum of scanlet",
+            hint="only flatbuffers that scanlet wrote are run",
+        )
     for index, buffer in enumerate(model["buffers"]):
         if buffer["data"].start % ALIGNMENT:
             raise ModelFileError(f"buffer {index} is not aligned to {ALIGNMENT} bytes")
+    if ours:
+        check_model(model, description)
+    for op in description.operators:
+        if op.custom and op.name == CUSTOM_CODE:
+            _ = op.parameters  # decoding is the check
     return description
 
 

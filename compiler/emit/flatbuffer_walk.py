@@ -7,6 +7,7 @@ their input. Tables become dictionaries, vectors lists, byte vectors spans of th
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from scanlet.errors import ModelFileError
@@ -146,18 +147,27 @@ class Span(NamedTuple):
     size: int
 
 
+#: No more tables than this are read, so that a hostile file costs a second and not an hour.
+MAX_TABLES = 1 << 16
+#: A table takes eight bytes, and four for the offset that leads to it.
+LEAST_TABLE_BYTES = 12
+
+
 class Walker:
     """Reads tables out of `data`; ModelFileError for anything that leads out of bounds.
 
-    `option_tables` maps the union's type byte to the name of an options table.
+    `option_tables` maps the union's type byte to the name of an options table. `strict` also
+    refuses fields that are not in SCHEMA (an interpreter might read them) and odd booleans.
     """
 
-    def __init__(self, data: bytes, option_tables: dict[int, str]) -> None:
+    def __init__(self, data: bytes, option_tables: dict[int, str], *, strict: bool = False) -> None:
         self.data = data
         self.option_tables = option_tables
-        #: Tables and elements that may still be read: an honest file has no more than bytes, a
+        self.strict = strict
+        self._tables = 0
+        #: Bytes and elements that may still be read: an honest file has no more than bytes, a
         #: hostile one could point many times to the same large vector.
-        self._budget = 4 * len(data) + 64
+        self._budget = 4 * len(data) + 4 * LEAST_TABLE_BYTES
 
     def root(self, identifier: bytes) -> dict[str, Any]:
         """The Model table. Raises ModelFileError if the identifier is another one."""
@@ -176,7 +186,10 @@ class Walker:
         """The table at `position` as a dictionary, every field of the schema present."""
         vtable, vtable_size, table_size = self._header(position, kind)
         result: dict[str, Any] = {}
-        for slot, field in enumerate(SCHEMA.get(kind, [])):
+        fields = SCHEMA.get(kind, [])
+        if self.strict:
+            self._refuse_unknown_fields(vtable, vtable_size, fields, kind)
+        for slot, field in enumerate(fields):
             if field is None:
                 continue
             name, type_ = field
@@ -191,15 +204,27 @@ class Walker:
             result[name] = self._field(at, type_, kind, name, result)
         return result
 
+    def _refuse_unknown_fields(
+        self, vtable: int, vtable_size: int, fields: Sequence[object], kind: str
+    ) -> None:
+        for slot in range((vtable_size - 4) // 2):
+            known = slot < len(fields) and fields[slot] is not None
+            if not known and self._scalar("H", vtable + 4 + 2 * slot):
+                self._damaged(f"a {kind} table has the field {slot}, which scanlet never writes")
+
     def _field(self, at: int, type_: str, kind: str, name: str, before: dict[str, Any]) -> Any:
         """The value of a field at `at`; its default if that is 0."""
         if type_ in SCALARS:
             code, _, default = SCALARS[type_]
+            if type_ == "bool" and self.strict and at and self.data[at] > 1:
+                self._damaged(f"{name} of a {kind} table is neither true nor false")
             return self._scalar(code, at) if at else DEFAULTS.get((kind, name), default)
         if type_ == "opaque":
             return bool(at)
         if type_ == "union":
             options = self.option_tables.get(before["builtin_options_type"])
+            if self.strict and (options is None) == bool(at):
+                self._damaged("the options of an operator do not go with their type")
             return self.table(self._follow(at), options or "") if at and options else {}
         if type_ == "string":
             return self._string(at) if at else ""
@@ -241,7 +266,10 @@ class Walker:
 
     def _header(self, position: int, kind: str) -> tuple[int, int, int]:
         """Position and size of a table's vtable, and the size of the table's own fields."""
-        self._spend(1)
+        self._spend(4 * LEAST_TABLE_BYTES)
+        self._tables += 1
+        if self._tables > MAX_TABLES:
+            self._damaged(f"it has more than {MAX_TABLES} tables")
         if position % 4:
             self._damaged(f"a {kind} table is misaligned")
         vtable = position - self._scalar("i", position)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 
@@ -75,6 +76,20 @@ def test_an_operator_built_for_another_model_is_refused(project, tagger, tmp_pat
     component = other.save(tmp_path / "other") / "components" / "selective_ssm"
     shutil.rmtree(project / "components" / "selective_ssm")
     shutil.copytree(component, project / "components" / "selective_ssm")
+    with pytest.raises(scanlet.ModelFileError, match=r"SELECTIVE_SSM.*not generated for"):
+        scanlet.open(project)
+
+
+def test_an_operator_whose_sources_were_laid_out_anew_is_compared_when_it_runs(
+    project, tagger, tmp_path
+):
+    """No parameter block is found in them, so the operator's own check is what is left."""
+    other = scanlet.compile(tagger, torch.zeros(1, 4, 6), name="other", progress=False)
+    component = other.save(tmp_path / "other") / "components" / "selective_ssm"
+    shutil.rmtree(project / "components" / "selective_ssm")
+    shutil.copytree(component, project / "components" / "selective_ssm")
+    source = project / "components" / "selective_ssm" / "selective_ssm_other.c"
+    source.write_text(re.sub(r"0x([0-9a-f]{2})\b", r"0x0\1", source.read_text()))
     opened = scanlet.open(project)
     opened.name = "other"
     with pytest.raises(scanlet.ExecutionError, match="SELECTIVE_SSM"):
