@@ -2,27 +2,38 @@
 
 A manifest in the directory records the hash of each file as it was generated. On the next write,
 only files that still have that hash are replaced or removed; a file that a person edited is
-refused (or, forced, kept beside as .bak), everything else is left alone. All or none: the new
-files are staged beside the directory's own, moved in at the end, and moved back if a step fails.
+refused (or, forced, kept beside as .bak), everything else is left alone. All or none, whenever
+the process dies (`scanlet.emit.transaction`); a new project appears as a whole, by one rename.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import itertools
+import errno
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from scanlet.emit.durable import sync_folder
+from scanlet.emit.transaction import (
+    BACKUP_SUFFIX,
+    STAGE,
+    change,
+    digest_of,
+    free_backup_name,
+    is_file_with,
+    lies_inside,
+    put_aside,
+    staging,
+    write_tree,
+)
 from scanlet.errors import EmitError, ProjectConflictError
 
 MANIFEST = ".scanlet-manifest.json"
-BACKUP_SUFFIX = ".bak"
+#: A place that is made and taken away as often while one project is written is given up.
+_ATTEMPTS = 20
 
 
 @dataclass(frozen=True)
@@ -45,17 +56,76 @@ def write_project(
     """Write `files` (relative path -> content) into `directory` under the manifest rule.
 
     Generated files that are no longer produced are removed if nobody edited them; with
-    `keep_others` only in the top-level folders that `files` writes to. Raises
-    ProjectConflictError for edited files and files that scanlet did not generate (unless `force`,
-    which keeps them as backups), EmitError if the directory cannot be written; in both cases the
-    directory is as it was before.
+    `keep_others` only in the top-level folders that `files` writes to. Of several processes that
+    write into one directory, one does at a time, and the last one's project stays.
+
+    Raises ProjectConflictError for edited files and files that scanlet did not generate (unless
+    `force`, which keeps them as backups), EmitError if the directory cannot be written; in both
+    cases the directory is as it was before.
     """
-    _check_paths(directory, files)
-    known = {
-        path: digest
-        for path, digest in _read_manifest(directory).items()
-        if _lies_inside(directory, path)
-    }
+    with _failures_explained(directory):
+        for _ in range(_ATTEMPTS):
+            _check_paths(directory, files)
+            if not os.path.lexists(directory):
+                if _create(directory, files, generator_version):
+                    return WriteResult(tuple(sorted(files)), (), ())
+                continue  # another process was faster
+            _clear_beside(directory)
+            with staging(directory / STAGE):
+                return _update(directory, files, force, generator_version, keep_others)
+    raise EmitError("this directory comes and goes all the time", where=str(directory))
+
+
+def _create(directory: Path, files: Mapping[str, bytes], version: str) -> bool:
+    """Make a new directory with everything in it by one rename; False if it is there by now.
+
+    The folder that is renamed is the outermost one that does not exist.
+    """
+    outermost = directory.absolute()
+    within: list[str] = []
+    while not os.path.lexists(outermost.parent):
+        within.insert(0, outermost.name)
+        outermost = outermost.parent
+    if not outermost.parent.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, f"{outermost.parent} is not a directory")
+    stage = _beside(outermost)
+    with staging(stage):
+        if os.path.lexists(outermost):
+            return False
+        manifest = _manifest_text({path: digest_of(files[path]) for path in files}, version)
+        tree = write_tree(stage, "/".join(within), {**files, MANIFEST: manifest})
+        try:
+            tree.rename(outermost)
+        except OSError:
+            if os.path.lexists(outermost):
+                return False
+            raise
+        with contextlib.suppress(OSError):  # it is in place
+            sync_folder(outermost.parent)
+    return True
+
+
+def _beside(folder: Path) -> Path:
+    """Where a folder is written that does not exist yet."""
+    return folder.with_name(f".{folder.name}{STAGE}")
+
+
+def _clear_beside(directory: Path) -> None:
+    """Remove what processes left that died just when the directory was made."""
+    directory = directory.absolute()
+    for folder in (directory, *directory.parents[:-1]):
+        stage = _beside(folder)
+        if os.path.lexists(stage):
+            with contextlib.suppress(EmitError, OSError), staging(stage, wait=0.0):
+                pass
+
+
+def _update(
+    directory: Path, files: Mapping[str, bytes], force: bool, version: str, keep_others: bool
+) -> WriteResult:
+    """Replace what may be replaced in a directory that is there, and held."""
+    recorded = _read_manifest(directory)
+    known = {path: digest for path, digest in recorded.items() if lies_inside(directory, path)}
     written, conflicts = _sort_out(directory, files, known)
     if conflicts and not force:
         listed = "\n".join(f"  {path}: {reason}" for path, reason in conflicts.items())
@@ -72,55 +142,44 @@ def write_project(
         if keep_others and PurePosixPath(path).parts[0] not in folders
     }
     gone = sorted(set(known) - set(files) - set(others))
-    removed = [path for path in gone if _is_unedited(directory / path, known[path])]
-    backups = {path: _free_backup_name(directory, path) for path in sorted(conflicts)}
-    manifest = {**others, **{path: _hash(content) for path, content in files.items()}}
-    with _failures_explained(directory), _created(directory):
-        _replace(directory, files, written, removed, backups, manifest, generator_version)
-    for path in removed:
-        _remove_empty_parents(directory, (directory / path).parent)
+    removed = [path for path in gone if is_file_with(directory / path, known[path])]
+    backups = {path: free_backup_name(directory, path) for path in sorted(conflicts)}
+    manifest = {**others, **{path: digest_of(content) for path, content in files.items()}}
+    staged = {path: files[path] for path in written}
+    staged[MANIFEST] = _manifest_text(manifest, version)
+    if (written, removed) != ([], []) or not is_file_with(
+        directory / MANIFEST, digest_of(staged[MANIFEST])
+    ):
+        aways = {path: backups.get(path, put_aside(path)) for path in (*staged, *removed)}
+        change(
+            directory,
+            staged,
+            {p: away if os.path.lexists(directory / p) else None for p, away in aways.items()},
+        )
     return WriteResult(tuple(written), tuple(removed), tuple(backups.values()))
+
+
+def _manifest_text(manifest: Mapping[str, str], version: str) -> bytes:
+    content = {"generator": f"scanlet {version}", "files": dict(sorted(manifest.items()))}
+    return (json.dumps(content, indent=1) + "\n").encode()
 
 
 def _check_paths(directory: Path, files: Mapping[str, bytes]) -> None:
     if directory.exists() and not directory.is_dir():
         raise EmitError("this is a file, not a directory", where=str(directory))
+    if directory.is_symlink() and not directory.exists():
+        raise EmitError("this is a symbolic link that leads nowhere", where=str(directory))
     for path in files:
         pure = PurePosixPath(path)
-        if not pure.parts or pure.is_absolute() or ".." in pure.parts or path == MANIFEST:
+        reserved = path == MANIFEST or path.split("/")[0] == STAGE
+        if not pure.parts or pure.is_absolute() or ".." in pure.parts or reserved:
             raise EmitError(f"{path!r} is no path inside the project", where=str(directory))
-        if not _lies_inside(directory, path):
+        if not lies_inside(directory, path):
             raise EmitError(
                 f"{path!r} leads out of the directory through a symbolic link",
                 where=str(directory),
                 hint="remove the link, or choose another output directory",
             )
-
-
-def _lies_inside(directory: Path, path: str) -> bool:
-    """Whether the file's folder, symbolic links followed, is in `directory`."""
-    pure = PurePosixPath(path)
-    if not pure.parts or pure.is_absolute() or ".." in pure.parts:
-        return False
-    try:
-        root = directory.resolve()
-        parent = (directory / path).parent.resolve()
-    except (OSError, RuntimeError):  # links in a circle
-        return False
-    return root == parent or root in parent.parents
-
-
-def _is_unedited(path: Path, digest: str) -> bool:
-    return not path.is_symlink() and path.is_file() and _hash_of(path) == digest
-
-
-def _free_backup_name(directory: Path, path: str) -> str:
-    """`path`.bak, or with a number where there are backups already."""
-    for number in itertools.count():
-        name = f"{path}{BACKUP_SUFFIX}{number or ''}"
-        if not os.path.lexists(directory / name):
-            return name
-    raise AssertionError("unreachable")
 
 
 def _sort_out(
@@ -137,7 +196,7 @@ def _sort_out(
             conflicts[path] = "a symbolic link, not generated by scanlet"
             continue
         present = _hash_of(target)
-        if present == _hash(files[path]):
+        if present == digest_of(files[path]):
             continue
         written.append(path)
         if present is None:
@@ -147,102 +206,6 @@ def _sort_out(
         elif present != known[path]:
             conflicts[path] = "edited since it was generated"
     return written, conflicts
-
-
-def _replace(
-    directory: Path,
-    files: Mapping[str, bytes],
-    written: list[str],
-    removed: list[str],
-    backups: Mapping[str, str],
-    manifest: Mapping[str, str],
-    version: str,
-) -> None:
-    """Stage everything, then move; undo every move if one fails."""
-    stage = Path(tempfile.mkdtemp(prefix=".scanlet-stage-", dir=directory))
-    undo: list[tuple[Path, Path]] = []  # (where it is now, where it was)
-    created: list[Path] = []
-    try:
-        for path in written:
-            _write(stage / "new" / path, files[path])
-        content = {"generator": f"scanlet {version}", "files": dict(sorted(manifest.items()))}
-        _write(stage / "new" / MANIFEST, (json.dumps(content, indent=1) + "\n").encode())
-        for path in (*written, *removed, MANIFEST):
-            target = directory / path
-            if target.exists() or target.is_symlink():
-                old = stage / "old" / path
-                old.parent.mkdir(parents=True, exist_ok=True)
-                os.replace(target, old)
-                undo.append((old, target))
-        for path in (*written, MANIFEST):
-            target = directory / path
-            _make_parents(target.parent, created)
-            os.replace(stage / "new" / path, target)
-            undo.append((target, stage / "new" / path))
-        for path, backup in backups.items():
-            created.append(directory / backup)  # before the copy: half of one goes too
-            shutil.copy2(stage / "old" / path, directory / backup, follow_symlinks=False)
-    except BaseException as error:
-        stuck = _move_back(undo)
-        for made in reversed(created):
-            with contextlib.suppress(OSError):
-                made.rmdir() if made.is_dir() and not made.is_symlink() else made.unlink()
-        if stuck:
-            raise EmitError(
-                f"writing failed ({error}) and could not be undone for {', '.join(stuck)}",
-                where=str(directory),
-                hint=f"move your files back from {stage / 'old'}",
-            ) from error
-        shutil.rmtree(stage, ignore_errors=True)
-        raise
-    shutil.rmtree(stage, ignore_errors=True)
-
-
-def _move_back(undo: list[tuple[Path, Path]]) -> list[str]:
-    """Undo the moves, the last first; returns the names of those that could not be undone."""
-    stuck = []
-    for now, before in reversed(undo):
-        try:
-            os.replace(now, before)
-        except OSError:
-            stuck.append(before.name)
-    return stuck
-
-
-def _write(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
-
-
-def _make_parents(folder: Path, created: list[Path]) -> None:
-    missing = []
-    while not folder.exists():
-        missing.append(folder)
-        folder = folder.parent
-    for path in reversed(missing):
-        path.mkdir()
-        created.append(path)
-
-
-def _remove_empty_parents(root: Path, folder: Path) -> None:
-    with contextlib.suppress(OSError):  # an empty folder left over harms nobody
-        while folder != root and folder.is_dir() and not any(folder.iterdir()):
-            folder.rmdir()
-            folder = folder.parent
-
-
-@contextlib.contextmanager
-def _created(directory: Path) -> Iterator[None]:
-    """Make `directory` for the block; take it away again if the block fails."""
-    made: list[Path] = []
-    _make_parents(directory, made)
-    try:
-        yield
-    except BaseException:
-        for path in reversed(made):
-            with contextlib.suppress(OSError):
-                path.rmdir()
-        raise
 
 
 @contextlib.contextmanager
@@ -277,12 +240,8 @@ def _read_manifest(directory: Path) -> dict[str, str]:
 
 def _hash_of(path: Path) -> str | None:
     try:
-        return _hash(path.read_bytes())
+        return digest_of(path.read_bytes())
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         raise EmitError(f"cannot read: {error.strerror}", where=str(path)) from error
-
-
-def _hash(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
