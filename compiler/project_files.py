@@ -61,11 +61,18 @@ def save(compiled: Compiled, directory: Path, *, force: bool, component_only: bo
 
 def load(directory: Path) -> Compiled:
     """Read back what `save` wrote. Raises InputError or ModelFileError naming the file."""
-    from scanlet.emit.flatbuffer_reader import validate
-    from scanlet.emit.validation.selective import check_component
+    from scanlet.emit.transaction import read_settled
+    from scanlet.emit.writer import MANIFEST
 
     if not directory.is_dir():
         raise InputError("no such directory", where=str(directory))
+    return read_settled(directory, directory / MANIFEST, lambda: _load(directory))
+
+
+def _load(directory: Path) -> Compiled:
+    from scanlet.emit.flatbuffer_reader import validate
+    from scanlet.emit.validation.selective import check_component
+
     report = _read_json(directory / "report.json")
     tflite = _read(directory / "model" / "model.tflite")
     model = validate(tflite, sealed=True)

@@ -57,3 +57,6 @@ def main() -> None:
         sys.exit(2 if isinstance(error, CALL_ERRORS) else 1)
     except BrokenPipeError:
         sys.exit(1)
+    except OSError as error:  # a full disk, say, where nobody could say more about it
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)

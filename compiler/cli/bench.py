@@ -10,7 +10,6 @@ import typer
 
 import scanlet
 from scanlet.cli.options import Json, Project
-from scanlet.errors import InputError
 from scanlet.targets import CORES
 
 
@@ -39,10 +38,9 @@ def bench(
             result["naive_ram_bytes"] = transcription["ram_bytes"]
     text = json.dumps(results, indent=2)
     if output is not None:
-        try:
-            output.write_text(text + "\n")
-        except OSError as error:
-            raise InputError(f"cannot write: {error}", where=str(output)) from error
+        from scanlet.emit.durable import write_file
+
+        write_file(output, (text + "\n").encode())
     if as_json:
         print(text)
     else:

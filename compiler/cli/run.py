@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +13,6 @@ import typer
 import scanlet
 from scanlet.cli.arrays import first_array
 from scanlet.cli.options import Json, Project
-from scanlet.errors import InputError
 
 
 def run(
@@ -37,13 +37,23 @@ def run(
     result = compiled.run(first_array(data), on=on, keep_plan=keep_plan)
     arrays = result if isinstance(result, tuple) else (result,)
     if output is not None:
-        try:
-            np.save(output, arrays[0])
-        except OSError as error:
-            raise InputError(f"cannot write: {error}", where=str(output)) from error
+        from scanlet.emit.durable import write_file
+
+        write_file(_with_suffix(output), _as_npy(arrays[0]))
     if as_json:
         print(json.dumps({"outputs": [array.tolist() for array in arrays]}))
         return
     from scanlet.tables import print_outputs
 
     print_outputs(compiled, arrays)
+
+
+def _with_suffix(path: Path) -> Path:
+    """As NumPy names what it saves."""
+    return path if path.suffix == ".npy" else path.with_name(path.name + ".npy")
+
+
+def _as_npy(array: np.ndarray) -> bytes:
+    stream = io.BytesIO()
+    np.save(stream, array, allow_pickle=False)
+    return stream.getvalue()

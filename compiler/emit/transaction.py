@@ -136,8 +136,8 @@ def write_tree(stage: Path, within: str, files: Mapping[str, bytes]) -> Path:
     tree.mkdir(exist_ok=True)
     for path, content in files.items():
         write_synced(tree / within / path, content)
-    for folder, _, _ in os.walk(tree):
-        sync_folder(Path(folder))
+    for written, _, _ in os.walk(tree):
+        sync_folder(Path(written))
     return tree
 
 
@@ -195,8 +195,8 @@ def _carry_out(directory: Path, stage: Path, journal: Journal) -> None:
         if one.new is not None:
             os.replace(stage / _NEW / one.path, directory / one.path)
             touched.add((directory / one.path).parent)
-    for folder in sorted(touched):
-        sync_folder(folder)
+    for changed in sorted(touched):
+        sync_folder(changed)
 
 
 def _remove_emptied(directory: Path, made: Path) -> None:
@@ -295,7 +295,7 @@ def _put_back(directory: Path, one: Change) -> None:
 def read_settled(directory: Path, stamp: Path, read: Callable[[], T]) -> T:
     """What `read` returns of a directory that nobody changes meanwhile.
 
-    An interrupted change is undone first. `stamp` is a file that every change changes. Raises
+    An interrupted change is undone first. `stamp` is a file that every change replaces. Raises
     ModelFileError if the directory is neither one project nor another and must be left so.
     """
     for _ in range(_READ_ATTEMPTS):
@@ -311,7 +311,7 @@ def read_settled(directory: Path, stamp: Path, read: Callable[[], T]) -> T:
     raise ModelFileError("this project changes all the time", where=str(directory))
 
 
-def _settled_stamp(directory: Path, stamp: Path) -> bytes | None:
+def _settled_stamp(directory: Path, stamp: Path) -> tuple[int, int, int] | None:
     stage = directory / STAGE
     if os.path.lexists(stage / _JOURNAL):
         try:
@@ -325,9 +325,10 @@ def _settled_stamp(directory: Path, stamp: Path) -> bytes | None:
                 hint="make the directory writable and open it again, or compile again",
             ) from error
     try:
-        return stamp.read_bytes()
+        found = stamp.stat()
     except OSError:
         return None
+    return found.st_ino, found.st_mtime_ns, found.st_ctime_ns
 
 
 def lies_inside(directory: Path, path: str) -> bool:

@@ -10,12 +10,12 @@ import shlex
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from scanlet.errors import ExecutionError, MissingToolError
+from scanlet.execution.scratch import scratch_directory
 from scanlet.execution.wheel import PINNED_VERSION, load_runtime
 
 #: No fused multiply-add, as in every build that is compared bit for bit.
@@ -71,7 +71,7 @@ def build_library(component: dict[str, str], *, name: str) -> HostLibrary:
     cached = _cache_directory() / file_name
     if cached.is_file() and _is_whole(cached):
         return HostLibrary(cached, symbol)
-    with _scratch_directory() as directory:
+    with scratch_directory("scanlet-build-") as directory:
         built = _compile(component, compilers, directory, symbol)
         return HostLibrary(_keep(built, cached), symbol)
 
@@ -183,9 +183,3 @@ def _process_directory() -> Path:
     if not _private:
         _private.append(tempfile.TemporaryDirectory(prefix="scanlet-"))
     return Path(_private[0].name)
-
-
-@contextmanager
-def _scratch_directory() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="scanlet-build-") as name:
-        yield Path(name)

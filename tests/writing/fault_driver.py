@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import itertools
 import os
-import pickle
 import shutil
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from scanlet.emit.transaction import STAGE, read_settled
@@ -20,7 +21,7 @@ from scanlet.emit.writer import MANIFEST, write_project
 from scanlet.errors import EmitError
 
 COUNT, ONCE, FULL, DEAD, KILL = range(5)
-MODES = {"once": ONCE, "full": FULL, "dead": DEAD, "kill": KILL}
+MODES = {"once": ONCE, "full": FULL, "dead": DEAD, "kill": KILL, "twice": KILL}
 SHIM = ctypes.CDLL(None)
 
 OLD = {"a": b"one" * 50, "main/b": b"2", "main/gone": b"3", "last/one": b"4", "model/d": b"4" * 99}
@@ -43,38 +44,32 @@ def tree(root: Path) -> Tree:
 
 
 def prepare(root: Path, scenario: str) -> Path:
-    """The state before: nothing, a project, or one with a person's work in it; its directory."""
+    """The state before: nothing, or a project with a person's work in it; its directory."""
     shutil.rmtree(root, ignore_errors=True)
     root.mkdir()
     project = root / ("outer/inner" if scenario == "new" else "p")
     if scenario == "new":
         return project
-    write_project(project, real()[0] if scenario == "real" else OLD)
-    if scenario == "edited":
-        for name, content in EDITED.items():
-            (project / name).write_bytes(content)
-        (project / "main" / "mine").write_bytes(b"mine")
+    write_project(project, OLD)
+    for name, content in EDITED.items():
+        (project / name).write_bytes(content)
+    (project / "main" / "mine").write_bytes(b"mine")
     return project
-
-
-def real() -> tuple[dict[str, bytes], dict[str, bytes]]:
-    """Files of two compiled models."""
-    return pickle.loads(Path(os.environ["PROJECT_FILES"]).read_bytes())
-
-
-def wanted(scenario: str) -> dict[str, bytes]:
-    return real()[1] if scenario == "real" else NEW
 
 
 def attempt(root: Path, project: Path, files: dict[str, bytes], mode: int, at: int) -> str:
     """Write in a process that fails at a step: what it said, "done", or "killed"."""
+    return in_child(root, lambda: write_project(project, files, force=True), mode, at)
+
+
+def in_child(root: Path, action: Callable[[], object], mode: int, at: int) -> str:
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
         try:
             SHIM.fault_arm(str(root).encode(), at, mode, errno.ENOSPC)
             try:
-                write_project(project, files, force=True)
+                action()
                 said = "done"
             except EmitError as error:
                 said = f"error {error}"
@@ -93,6 +88,19 @@ def attempt(root: Path, project: Path, files: dict[str, bytes], mode: int, at: i
     return said
 
 
+def die_again(root: Path, project: Path, files: dict[str, bytes], first: int) -> None:
+    for at in itertools.count(1):
+        if in_child(root, lambda: settle(project), KILL, at) != "killed":
+            return
+        if at % 2:  # and now and then whoever begins anew from there
+            attempt(root, project, files, KILL, first)
+
+
+def settle(project: Path) -> None:
+    """As `scanlet.open` does."""
+    read_settled(project, project / MANIFEST, lambda: None)
+
+
 def without_stages(found: Tree) -> Tree:
     return {name: value for name, value in found.items() if STAGE not in name}
 
@@ -104,7 +112,7 @@ def files_of(found: Tree) -> Tree:
 
 def main() -> None:
     scenario, how, folder, stride = sys.argv[1:5]
-    root, mode, files = Path(folder), MODES[how], wanted(scenario)
+    root, mode, files = Path(folder), MODES[how], NEW
     project = prepare(root, scenario)
     before = tree(root)
     steps = int(attempt(root, project, files, COUNT, 0).split()[0])
@@ -120,6 +128,8 @@ def main() -> None:
     for at in range(1, steps + 1, int(stride)):
         project = prepare(root, scenario)
         said = attempt(root, project, files, mode, at)
+        if how == "twice":  # the one that undoes it is killed too, at each of its steps
+            die_again(root, project, files, at)
         check(f"{scenario} {how} at {at}", said, how, root, project, files, before, after, outcomes)
     print("outcomes", steps, outcomes)
 
@@ -140,18 +150,18 @@ def check(
 
     done = said.endswith("done")
     found = tree(root)
-    if how == "kill":
+    if how in ("kill", "twice"):
         if said != "killed":
             complain("was not killed")
-        if project.is_dir():  # as `scanlet.open` does
-            read_settled(project, project / MANIFEST, lambda: None)
+        if project.is_dir():
+            settle(project)
     elif how == "dead" and not done:
         if "No space left on device" not in said or str(project) not in said:
             complain("odd message")
         if without_stages(found) != before and "could not be undone" not in said:
             complain("changed, and does not say so")
         if project.is_dir():
-            read_settled(project, project / MANIFEST, lambda: None)
+            settle(project)
     elif done:
         if files_of(found) != files_of(after):
             complain("not the new project")

@@ -102,13 +102,13 @@ static int opening(const int folder, const char* const path, const int flags, co
   return REAL(openat)(folder, path, flags, bits);
 }
 
-#define BITS(flags, bits)                         \
-  mode_t bits = 0;                                \
-  if (((flags) & (O_CREAT | O_TMPFILE)) != 0) {   \
-    va_list list;                                 \
-    va_start(list, flags);                        \
-    bits = va_arg(list, mode_t);                  \
-    va_end(list);                                 \
+#define BITS(flags, bits)                       \
+  mode_t bits = 0;                              \
+  if (((flags) & (O_CREAT | O_TMPFILE)) != 0) { \
+    va_list list;                               \
+    va_start(list, flags);                      \
+    bits = va_arg(list, mode_t);                \
+    va_end(list);                               \
   }
 
 int open(const char* path, int flags, ...) {

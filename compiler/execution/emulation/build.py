@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from scanlet.errors import InputError
 from scanlet.execution.emulation import elf, tools
 from scanlet.execution.emulation.cache import cached, key_of
 from scanlet.execution.emulation.cores.base import START_FILE_OPTIONS, Core
+from scanlet.execution.scratch import scratch_directory
 from scanlet.resources import resource_dir
 
 STACK_BYTES = 128 * 1024
@@ -63,8 +63,7 @@ def build(
     includes = [f"-I{folder}", *(f"-I{folder / name}" for name in core.include_dirs)]
     madd = int(fused and core.has_fused_multiply_add)
     own = [f"-DSCANLET_FUSED_MADD={madd}", *(f"-D{define}" for define in defines)]
-    with tempfile.TemporaryDirectory(prefix="scanlet-emulation-") as scratch:
-        root = Path(scratch)
+    with scratch_directory("scanlet-emulation-") as root:
         units = [
             *_start_files(core, includes),
             *_program_units(root, sources, (*own, f"-I{root}", *includes), own),

@@ -9,6 +9,8 @@ import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from scanlet.execution.scratch import scratch_directory
+
 
 def key_of(parts: Iterable[str | bytes]) -> str:
     """Hash of the parts; their boundaries count."""
@@ -29,8 +31,8 @@ def cached(key: str, suffix: str, build: Callable[[Path], None]) -> Path:
     path = folder / (key + suffix)
     if path.exists():
         return path
-    with tempfile.TemporaryDirectory(dir=folder, prefix="build-") as scratch:
-        made = Path(scratch) / ("built" + suffix)
+    with scratch_directory("build-", folder) as scratch:
+        made = scratch / ("built" + suffix)
         build(made)
         os.replace(made, path)
     return path

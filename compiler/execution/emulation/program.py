@@ -7,18 +7,17 @@ no cache, no flash and no pipeline.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
-from pathlib import Path
 
 from scanlet.errors import ExecutionError
 from scanlet.execution.emulation import counting, machine, tools
 from scanlet.execution.emulation.build import Program, build
 from scanlet.execution.emulation.cores import Core, find
 from scanlet.execution.emulation.counting import Counts
+from scanlet.execution.scratch import scratch_directory
 
 #: Seconds a program may run. Counting takes about twice the time.
 TIMEOUT_S = 60.0
@@ -108,8 +107,7 @@ def run_program(
     """
     found = find(core)
     program = build(found, sources, defines=defines, fused=fused, input_size=len(input_bytes))
-    with tempfile.TemporaryDirectory(prefix="scanlet-emulation-") as scratch:
-        folder = Path(scratch)
+    with scratch_directory("scanlet-emulation-") as folder:
         finished = machine.run(
             program,
             folder,
