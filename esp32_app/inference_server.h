@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Answers inference requests that arrive on the console; see serial_protocol.h for the frames.
+// Answers inference requests that arrive on the console; see serial/server.h for the protocol.
 #ifndef INFERENCE_SERVER_H_
 #define INFERENCE_SERVER_H_
 

@@ -71,10 +71,10 @@ bool RunSample(tflite::MicroInterpreter* interpreter, size_t sample) {
 
 }  // namespace
 
-bool RunSelfTest(tflite::MicroInterpreter* interpreter) {
+size_t RunSelfTest(tflite::MicroInterpreter* interpreter) {
   if (config::kGoldenCount == 0) {
     std::printf("self-test: none, no golden vectors are stored\n");
-    return false;
+    return 0;
   }
   size_t passed = 0;
   for (size_t sample = 0; sample < config::kGoldenCount; ++sample) {
@@ -82,8 +82,7 @@ bool RunSelfTest(tflite::MicroInterpreter* interpreter) {
     vTaskDelay(1);  // lets the idle task feed the watchdog
   }
   interpreter->Reset();
-  const bool all = passed == config::kGoldenCount;
-  std::printf("self-test: %s (%u of %u)\n", all ? "PASS" : "FAIL", static_cast<unsigned>(passed),
-              static_cast<unsigned>(config::kGoldenCount));
-  return all;
+  std::printf("self-test: %s (%u of %u)\n", passed == config::kGoldenCount ? "PASS" : "FAIL",
+              static_cast<unsigned>(passed), static_cast<unsigned>(config::kGoldenCount));
+  return passed;
 }

@@ -3,11 +3,13 @@
 #ifndef SELF_TEST_H_
 #define SELF_TEST_H_
 
+#include <cstddef>
+
 #include "tensorflow/lite/micro/micro_interpreter.h"
 
 // Prints one line a sample, PASS or FAIL with the largest error, and a summary.
-// Returns whether all passed (false if there are none). The recurrent state is cleared before each
+// Returns how many passed. The recurrent state is cleared before each
 // sample and at the end.
-bool RunSelfTest(tflite::MicroInterpreter* interpreter);
+size_t RunSelfTest(tflite::MicroInterpreter* interpreter);
 
 #endif  // SELF_TEST_H_

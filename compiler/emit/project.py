@@ -9,13 +9,14 @@ model. `component_only` leaves main/ and the build files alone.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from scanlet.emit.c_text import c_array_body, c_float, c_string
+from scanlet.emit.device_description import describe, serial_sources
 from scanlet.emit.flatbuffer_reader import read_model
 from scanlet.emit.library_project import (
     LibrarySpec,
@@ -140,6 +141,7 @@ def render_project(spec: ProjectSpec, *, component_only: bool = False) -> dict[s
         if spec.target.project == "esp-idf":
             texts |= {path: render(template, context) for path, template in _IDF_FILES.items()}
             texts |= {f"main/{path}": text for path, text in application_sources().items()}
+            texts |= {f"main/{path}": text for path, text in serial_sources().items()}
     files = {path: text.encode() for path, text in texts.items()}
     files["model/model.tflite"] = spec.tflite
     files["report.json"] = report_json(dict(spec.report))
@@ -175,6 +177,7 @@ def _context(spec: ProjectSpec) -> dict[str, Any]:
             if name.endswith(".cc") and name != _NO_INPUT_SOURCE
         ],
         "no_input_source": _NO_INPUT_SOURCE,
+        "serial_sources": [path for path in serial_sources() if path.endswith(".c")],
         "operator_count": len(read_model(spec.tflite).operators),
         "model_bytes": len(spec.tflite),
         "model_body": _bytes_body(spec.tflite),
@@ -188,26 +191,9 @@ def _context(spec: ProjectSpec) -> dict[str, Any]:
         "c_mode": c_string(spec.mode),
         "c_version": c_string(__version__),
         "c_labels": [c_string(label) for label in spec.labels],
-        "description_lines": [c_string(line + "\n") for line in _description(spec)],
+        "description_lines": [c_string(line + "\n") for line in describe(spec)],
         "labels": [" ".join(label.split()) for label in spec.labels],
     }
-
-
-def _description(spec: ProjectSpec) -> Iterable[str]:
-    """What the device answers when it is asked what it serves: lines of key=value."""
-    yield f"model={spec.name}"
-    yield f"target={spec.target.name}"
-    yield f"mode={spec.mode}"
-    yield f"generator=scanlet {__version__}"
-    for kind, tensors in (("input", spec.inputs), ("output", spec.outputs)):
-        for i, tensor in enumerate(tensors):
-            yield f"{kind}{i}.shape={'x'.join(map(str, tensor.shape))}"
-            yield f"{kind}{i}.dtype={tensor.dtype}"
-            if tensor.scale is not None:
-                yield f"{kind}{i}.scale={np.float32(tensor.scale)!s}"
-                yield f"{kind}{i}.zero_point={tensor.zero_point or 0}"
-    for i, label in enumerate(spec.labels):
-        yield f"label{i}={' '.join(label.split())}"
 
 
 def _golden(spec: ProjectSpec, outputs: Sequence[Sequence[np.ndarray]]) -> list[dict[str, Any]]:

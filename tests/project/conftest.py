@@ -60,14 +60,19 @@ def files(spec: ProjectSpec) -> dict[str, bytes]:
 
 @pytest.fixture(scope="session")
 def build_program(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """Builds a program from sources in this folder and in esp32_app/, with sanitizers."""
+    """Builds a program from sources here, in esp32_app/ and in templates/, with sanitizers."""
 
     def build(*sources: str) -> Path:
-        application = resource_dir("esp32_app")
-        paths = [HERE / s if (HERE / s).is_file() else application / s for s in sources]
+        folders = (HERE, resource_dir("esp32_app"), resource_dir("templates"))
+        found = [next(f / s for f in folders if (f / s).is_file()) for s in sources]
         program = tmp_path_factory.mktemp("program") / "program"
-        headers = (f"-I{application}", f"-I{HERE / 'stubs'}")
-        run_compiler(["g++", *CXX_FLAGS, *SANITIZERS, *headers, *paths, "-o", program])
+        headers = [f"-I{folder}" for folder in (*folders[1:], HERE / "stubs")]
+        objects = []
+        for source in found:
+            objects.append(program.with_name(f"{source.stem}.o"))
+            language = ["gcc", "-std=c11"] if source.suffix == ".c" else ["g++", *CXX_FLAGS]
+            run_compiler([*language, *SANITIZERS, *headers, "-c", source, "-o", objects[-1]])
+        run_compiler(["g++", *SANITIZERS, *objects, "-o", program])
         return program
 
     return build

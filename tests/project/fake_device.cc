@@ -182,6 +182,8 @@ extern "C" void vTaskDelay(TickType_t ticks) {
   std::exit(0);
 }
 
+extern "C" uint32_t uxTaskGetStackHighWaterMark(TaskHandle_t) { return 2345; }
+
 extern "C" void app_main(void);
 
 int main() { app_main(); }

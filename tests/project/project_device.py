@@ -18,7 +18,11 @@ CXX_FLAGS = (
     *("-Wall", "-Wextra", "-Wshadow", "-Werror"),
 )
 SANITIZERS = ("-g", "-fsanitize=address,undefined", "-fno-sanitize-recover")
-MAGIC = b"SCN1"
+MAGIC = b"SCNL"
+VERSION = 2
+#: Types of requests; an answer's is the request's plus ANSWER.
+HELLO, INFER, RESET, STATISTICS, SELF_TEST, ANSWER, ERROR = 1, 2, 3, 4, 5, 0x80, 0xFF
+SESSION = 0x1234ABCD
 
 
 def run_compiler(command: Sequence[str | Path]) -> None:
@@ -50,9 +54,9 @@ def build_application(project: Path, program: Path) -> Path:
     """The whole application with the operator, on the fake device, with sanitizers."""
     operator = project / "components" / "selective_ssm"
     objects = []
-    for source in operator.glob("*.c"):
-        objects.append(program.with_suffix(".o"))
-        run_compiler(["gcc", "-std=c11", "-O1", "-c", source, "-o", objects[-1]])
+    for source in (*operator.glob("*.c"), *(project / "main" / "serial").glob("*.c")):
+        objects.append(program.with_name(f"{source.stem}.o"))
+        run_compiler(["gcc", "-std=c11", "-O1", *SANITIZERS, "-c", source, "-o", objects[-1]])
     sources = [
         *application_sources(project),
         *(project / "model").glob("*.cc"),
@@ -78,10 +82,26 @@ def run_application(program: Path, fault: str = "", requests: bytes = b"") -> by
     return done.stdout
 
 
-def frame(kind: int, payload: bytes = b"", sequence: int = 0) -> bytes:
-    """A request as the generated README describes it."""
-    body = struct.pack("<BBHI", kind, sequence, 0, len(payload)) + payload
+def header(
+    kind: int, length: int, sequence: int = 0, session: int = SESSION, version: int = VERSION
+) -> bytes:
+    """20 bytes, as the generated README describes them."""
+    body = struct.pack("<BBHII", version, kind, sequence, session, length)
     return MAGIC + body + struct.pack("<I", zlib.crc32(body))
+
+
+def frame(
+    kind: int,
+    payload: bytes = b"",
+    sequence: int = 0,
+    session: int = SESSION,
+    version: int = VERSION,
+) -> bytes:
+    """A request as the generated README describes it."""
+    whole = header(kind, len(payload), sequence, session, version)
+    if payload:
+        whole += payload + struct.pack("<I", zlib.crc32(whole[4:16] + payload))
+    return whole
 
 
 @dataclass(frozen=True)
@@ -89,6 +109,7 @@ class Answer:
     kind: int
     sequence: int
     payload: bytes
+    session: int = SESSION
 
 
 def answers(output: bytes) -> list[Answer]:
@@ -96,10 +117,17 @@ def answers(output: bytes) -> list[Answer]:
     found = []
     start = output.find(MAGIC)
     while start >= 0:
-        kind, sequence, reserved, length = struct.unpack_from("<BBHI", output, start + 4)
-        end = start + 12 + length
-        assert reserved == 0
-        assert struct.unpack_from("<I", output, end)[0] == zlib.crc32(output[start + 4 : end])
-        found.append(Answer(kind, sequence, output[start + 12 : end]))
-        start = output.find(MAGIC, end + 4)
+        version, kind, sequence, session, length, check = struct.unpack_from(
+            "<BBHIII", output, start + 4
+        )
+        assert version == VERSION
+        assert check == zlib.crc32(output[start + 4 : start + 16])
+        begin, end = start + 20, start + 20 + length
+        payload = output[begin:end]
+        if length:
+            (check,) = struct.unpack_from("<I", output, end)
+            assert check == zlib.crc32(output[start + 4 : start + 16] + payload)
+            end += 4
+        found.append(Answer(kind, sequence, payload, session))
+        start = output.find(MAGIC, end)
     return found

@@ -108,7 +108,7 @@ def test_the_partitions_fit_the_flash_and_do_not_overlap(chip_files):
 def test_cmake_names_every_source_and_no_other(files):
     main = files["main/CMakeLists.txt"].decode()
     listed = set(re.findall(r"[^\s*]+\.cc?\b", main))
-    present = {path[5:] for path in files if path.startswith("main/") and path.endswith(".cc")}
+    present = {path[5:] for path in files if re.fullmatch(r"main/.+\.cc?", path)}
     present |= {f"../{path}" for path in files if re.fullmatch(r"model/\w+\.cc", path)}
     assert listed == present
     component = "components/selective_ssm/"

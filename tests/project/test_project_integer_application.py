@@ -10,13 +10,19 @@ import numpy as np
 import pytest
 import torch
 from conftest import Classifier
-from project_device import answers, build_application, frame, run_application, write_files
+from project_device import (
+    HELLO,
+    INFER,
+    answers,
+    build_application,
+    frame,
+    run_application,
+    write_files,
+)
 
 import scanlet
 from scanlet.emit.project import ProjectSpec, render_project
 from scanlet.project_files import _project_spec
-
-INFO, INFER = 1, 2
 
 
 @pytest.fixture(scope="module", params=["int8", "int16x8"])
@@ -68,10 +74,10 @@ def test_an_output_beyond_the_tolerance_fails_with_its_real_error(program, integ
         assert float(found[2]) == pytest.approx(tolerance, rel=0.01)
 
 
-def test_requests_exchange_stored_integers_as_the_info_describes(program, integer_spec) -> None:
-    requests = frame(INFO) + frame(INFER, integer_spec.golden_inputs[1][0].tobytes(), sequence=1)
-    info, inferred = answers(run_application(program, requests=requests))
-    described = dict(line.split("=", 1) for line in info.payload.decode().splitlines())
+def test_requests_exchange_stored_integers_as_hello_describes(program, integer_spec) -> None:
+    requests = frame(HELLO) + frame(INFER, integer_spec.golden_inputs[1][0].tobytes(), sequence=1)
+    hello, inferred = answers(run_application(program, requests=requests))
+    described = dict(line.split("=", 1) for line in hello.payload.decode().splitlines())
     output = integer_spec.outputs[0]
     assert described["output0.dtype"] == output.dtype
     assert float(described["output0.scale"]) == pytest.approx(output.scale, rel=1e-7)

@@ -162,7 +162,7 @@ def test_the_arena_is_the_need_and_the_stated_margin(spec, files):
 def test_the_application_neither_restarts_nor_allocates(files):
     forbidden = r"\b(abort|assert|esp_restart|exit|throw|malloc|new|ESP_ERROR_CHECK)\b"
     for path, content in files.items():
-        if path.startswith("main/") and path.endswith((".cc", ".h")):
+        if path.startswith("main/") and path.endswith((".cc", ".c", ".h")):
             code = re.sub(r'//.*|"(\\.|[^"\\])*"', "", content.decode())
             assert not re.search(forbidden, code), path
 

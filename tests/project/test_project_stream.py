@@ -107,9 +107,11 @@ def test_the_port_takes_chunks_and_clears_the_state_between_recordings(
     project = write_files(render_project(stream_spec), tmp_path / "p")
     program = build_application(project, tmp_path / "program")
     chunk = stream_spec.golden_inputs[0][0].tobytes()
-    requests = frame(3) + frame(2, chunk, 1) + frame(2, chunk, 2) + frame(3, sequence=3)
+    requests = frame(1) + frame(2, chunk, 1) + frame(2, chunk, 2) + frame(3, sequence=3)
     found = answers(run_application(program, "telling", requests))
-    assert [(a.kind, a.sequence) for a in found] == [(0x83, 0), (0x82, 1), (0x82, 2), (0x83, 3)]
+    assert [(a.kind, a.sequence) for a in found] == [(0x81, 0), (0x82, 1), (0x82, 2), (0x83, 3)]
+    assert b"\nchunk=2\ninput0.name=" in found[0].payload
+    assert b"\ninput0.time_axis=1\n" in found[0].payload
     assert found[1].payload[4:] == stream_spec.golden_outputs[0][0].tobytes()
 
 

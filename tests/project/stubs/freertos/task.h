@@ -8,7 +8,10 @@
 extern "C" {
 #endif
 
+typedef void* TaskHandle_t;
+
 void vTaskDelay(TickType_t ticks);
+uint32_t uxTaskGetStackHighWaterMark(TaskHandle_t task);
 
 #ifdef __cplusplus
 }
