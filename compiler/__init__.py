@@ -13,6 +13,7 @@ from scanlet.api import compile, open
 from scanlet.compiled import Compiled
 from scanlet.errors import (
     CalibrationError,
+    DeviceError,
     EmitError,
     ExecutionError,
     GraphError,
@@ -27,6 +28,7 @@ from scanlet.errors import (
     UnsupportedModelError,
     VerificationError,
 )
+from scanlet.execution.device.board import Device
 from scanlet.passes import ExponentialMean
 from scanlet.targets import Target
 from scanlet.version import __version__
@@ -39,6 +41,8 @@ __all__ = [
     "CalibrationError",
     "CheckpointWarning",
     "Compiled",
+    "Device",
+    "DeviceError",
     "EmitError",
     "ExecutionError",
     "ExponentialMean",

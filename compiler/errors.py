@@ -63,6 +63,10 @@ class ExecutionError(ScanletError):
     """Building or running the compiled model failed."""
 
 
+class DeviceError(ExecutionError):
+    """A board does not answer, refuses a request, or serves another model than expected."""
+
+
 class MissingToolError(ExecutionError):
     """A compiler, an emulator or a package that this step needs is not installed."""
 

@@ -44,7 +44,7 @@ def evaluate(compiled: Compiled, inputs: Any, labels: Any) -> dict[str, Any]:
 
     _check_report(compiled.report, compiled.name)
     samples = inputs if isinstance(inputs, tuple) else (inputs,)
-    expected = _class_indices(np.asarray(labels), compiled.labels)
+    expected = class_indices(np.asarray(labels), compiled.labels)
     counts = {len(array) for array in (*samples, expected)}
     if counts == {0} or len(counts) != 1:
         raise InputError(
@@ -91,7 +91,7 @@ def _check_report(report: dict[str, Any], where: str) -> None:
         )
 
 
-def _class_indices(labels: np.ndarray, names: Sequence[str]) -> np.ndarray:
+def class_indices(labels: np.ndarray, names: Sequence[str]) -> np.ndarray:
     """Labels as indices: they are integers, or the names of the model's classes."""
     flat = labels.reshape(-1)
     if flat.dtype.kind in "US":

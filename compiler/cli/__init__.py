@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 import scanlet
-from scanlet.cli import bench, compile, inspect, report, run, targets, verify
+from scanlet.cli import bench, compile, device, inspect, report, run, targets, verify
 from scanlet.errors import InputError, MissingToolError, ScanletError, TargetError
 
 __all__ = ["app", "main"]
@@ -46,6 +46,7 @@ app.command("inspect")(inspect.inspect)
 app.command("bench")(bench.bench)
 app.command("report")(report.report)
 app.command("targets")(targets.targets)
+app.add_typer(device.app, name="device")
 
 
 def main() -> None:

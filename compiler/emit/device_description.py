@@ -17,9 +17,6 @@ from scanlet.version import __version__
 if TYPE_CHECKING:
     from scanlet.emit.project import ProjectSpec
 
-#: Where the protocol's sources lie in a project, below the folder of the application.
-SERIAL_DIR = "serial"
-
 
 def describe(spec: ProjectSpec) -> Iterator[str]:
     """Lines of key=value: the model and the hash of its flatbuffer, tensors, class names."""
@@ -48,9 +45,9 @@ def describe(spec: ProjectSpec) -> Iterator[str]:
 
 
 def serial_sources() -> dict[str, str]:
-    """The protocol and its server in plain C, by path below the application's folder."""
+    """The protocol and its server in plain C: name -> text."""
     return {
-        f"{SERIAL_DIR}/{path.name}": path.read_text("utf-8")
-        for path in sorted((resource_dir("templates") / SERIAL_DIR).iterdir())
+        path.name: path.read_text("utf-8")
+        for path in sorted((resource_dir("templates") / "serial").iterdir())
         if path.suffix in (".c", ".h")
     }

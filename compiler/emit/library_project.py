@@ -8,17 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from scanlet.emit.device_description import serial_sources
 from scanlet.emit.templates import render
-from scanlet.planning.placement import STACK_BYTES, place_model
+from scanlet.planning.placement import APPLICATION_BYTES, STACK_BYTES, place_model
 from scanlet.resources import resource_dir
-from scanlet.targets import Memory
+from scanlet.targets import Memory, Target
+
+if TYPE_CHECKING:
+    from scanlet.emit.project import ProjectSpec
 
 LIBRARY_DIR = "library"
 SELF_TEST_DIR = "self_test"
+SERVER_DIR = "server"
 #: Interrupts of the STM32H743 (reference manual RM0433, table of the vectors).
 _INTERRUPTS = 150
 
@@ -62,12 +67,19 @@ _LIBRARY_FILES = {
         f"{SELF_TEST_DIR}/{name}": f"library/{name}.j2"
         for name in ("golden.h", "golden.c", "self_test.h", "self_test.c")
     },
+    f"{SERVER_DIR}/CMakeLists.txt": "library/server_CMakeLists.txt.j2",
+    **{f"{SERVER_DIR}/{name}": f"library/{name}.j2" for name in ("serve.h", "serve.c")},
 }
-_HOST_FILES = {"CMakeLists.txt": "library/CMakeLists.txt.j2", "main/main.c": "library/main.c.j2"}
+_HOST_FILES = {
+    "CMakeLists.txt": "library/CMakeLists.txt.j2",
+    "main/main.c": "library/main.c.j2",
+    "main/serve.c": "library/serve_main.c.j2",
+}
 _STM32_FILES = {
     "CMakeLists.txt": "stm32/CMakeLists.txt.j2",
     "CMakePresets.json": "stm32/CMakePresets.json.j2",
     "main/main.c": "stm32/main.c.j2",
+    "main/serve.c": "stm32/serve.c.j2",
     "startup/startup.c": "stm32/startup.c.j2",
 }
 _STM32_COPIES = {
@@ -85,7 +97,8 @@ def library_files(library: LibrarySpec, context: Mapping[str, Any]) -> dict[str,
     texts |= {path: render(template, inner) for path, template in _LIBRARY_FILES.items()}
     for name in ("board.h", "print.h", "print.c"):
         texts[f"{SELF_TEST_DIR}/{name}"] = _resource(f"templates/library/{name}")
-    return texts
+    texts[f"{SERVER_DIR}/port.h"] = _resource("templates/library/port.h")
+    return texts | {f"{SERVER_DIR}/{name}": text for name, text in serial_sources().items()}
 
 
 def application_files(context: Mapping[str, Any]) -> dict[str, str]:
@@ -125,6 +138,7 @@ def library_context(
         buffers = sum(tensor.nbytes for tensor in (*spec.inputs, *spec.outputs))
         memory = place_model(target, library.static_bytes, buffers)
         found |= {"model_memory": memory, "interrupts": _INTERRUPTS}
+        found |= _server_buffers(target, memory, library.static_bytes, spec)
         found["boards"] = _boards(target.memories)
         fastest = memory.name == target.model_memories[0]
         found["placement"] = (
@@ -133,6 +147,25 @@ def library_context(
             else f"too many for {target.model_memories[0]}"
         )
     return found
+
+
+def _server_buffers(
+    target: Target, model: Memory, static_bytes: int, spec: ProjectSpec
+) -> dict[str, bool]:
+    """Where the server's inputs and outputs lie: with the variables, else with the model.
+
+    `serves` is False where neither memory has room: the server is left out of the build then.
+    """
+    inputs = sum(tensor.nbytes for tensor in spec.inputs)
+    copies = 1 if len(spec.inputs) == 1 else 2
+    outputs = sum(tensor.nbytes for tensor in spec.outputs)
+    needed = copies * inputs + outputs
+    variables = next(m for m in target.memories if m.name == target.model_memories[0])
+    room = variables.nbytes - STACK_BYTES - APPLICATION_BYTES - outputs  # the self-test's own
+    room -= static_bytes if model.name == variables.name else 0
+    beside = needed > room
+    serves = not beside or (model != variables and needed + static_bytes <= model.nbytes)
+    return {"serves": serves, "buffers_beside_model": beside}
 
 
 def _run_arguments(inputs: int, outputs: int) -> str:

@@ -141,7 +141,7 @@ def render_project(spec: ProjectSpec, *, component_only: bool = False) -> dict[s
         if spec.target.project == "esp-idf":
             texts |= {path: render(template, context) for path, template in _IDF_FILES.items()}
             texts |= {f"main/{path}": text for path, text in application_sources().items()}
-            texts |= {f"main/{path}": text for path, text in serial_sources().items()}
+            texts |= {f"main/serial/{name}": text for name, text in serial_sources().items()}
     files = {path: text.encode() for path, text in texts.items()}
     files["model/model.tflite"] = spec.tflite
     files["report.json"] = report_json(dict(spec.report))
@@ -177,7 +177,7 @@ def _context(spec: ProjectSpec) -> dict[str, Any]:
             if name.endswith(".cc") and name != _NO_INPUT_SOURCE
         ],
         "no_input_source": _NO_INPUT_SOURCE,
-        "serial_sources": [path for path in serial_sources() if path.endswith(".c")],
+        "serial_sources": [f"serial/{name}" for name in serial_sources() if name.endswith(".c")],
         "operator_count": len(read_model(spec.tflite).operators),
         "model_bytes": len(spec.tflite),
         "model_body": _bytes_body(spec.tflite),

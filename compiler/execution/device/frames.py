@@ -64,9 +64,7 @@ class Frame:
     version: int = VERSION
 
     def encoded(self) -> bytes:
-        body = _FIELDS.pack(
-            self.version, self.kind, self.sequence, self.session, len(self.payload)
-        )
+        body = _FIELDS.pack(self.version, self.kind, self.sequence, self.session, len(self.payload))
         check = zlib.crc32(body)
         head = MAGIC + body + _CHECKSUM.pack(check)
         if not self.payload:
@@ -107,9 +105,7 @@ class FrameReader:
     def _next(self) -> Frame | Damage | None:
         start = self._buffer.find(MAGIC)
         if start < 0:  # the beginning of a magic may be at the end
-            kept = next(
-                n for n in (3, 2, 1, 0) if self._buffer.endswith(MAGIC[:n]) or n == 0
-            )
+            kept = next(n for n in (3, 2, 1, 0) if self._buffer.endswith(MAGIC[:n]) or n == 0)
             self._skip(len(self._buffer) - kept)
             return None
         self._skip(start)

@@ -37,7 +37,7 @@ class SerialLink:
         try:
             line = serial.serial_for_url(port, do_not_open=True)
             line.baudrate = baudrate
-            # On many boards these two lines are wired to reset: opening the port must not pull them.
+            # Where these two are wired to reset, opening the port must not pull them.
             line.dtr = line.rts = False
             line.open()
         except (serial.SerialException, ValueError, OSError) as error:

@@ -44,7 +44,7 @@ class LinkStatistics:
     stale_answers: int = 0
 
 
-class _SendAgain(Exception):
+class _LostError(Exception):
     """The request or its answer was lost."""
 
 
@@ -100,14 +100,14 @@ class Session:
             self._link.write(data)
             try:
                 answer = self._answer(kind, begin + on_the_line + min(wait, LONGEST_WAIT))
-            except _SendAgain:
+            except _LostError:
                 continue
             self._longest = max(self._longest, time.monotonic() - begin - on_the_line)
             return answer
         raise self._silent()
 
     def _answer(self, kind: Request, deadline: float) -> bytes:
-        """The payload of the answer. Raises _SendAgain, and DeviceError if the board refuses."""
+        """The payload of the answer. Raises _LostError, and DeviceError if the board refuses."""
         while (left := deadline - time.monotonic()) > 0.0:
             answer = self._taken(kind, self._reader.feed(self._link.read(left)))
             if answer is not None:
@@ -116,7 +116,7 @@ class Session:
         if answer is not None:
             return answer
         self.statistics.timeouts += 1
-        raise _SendAgain
+        raise _LostError
 
     def _taken(self, kind: Request, found: list[Frame | Damage]) -> bytes | None:
         """The answer among frames that arrived, if it is there."""
@@ -137,7 +137,7 @@ class Session:
                     raise self._refused(kind, one.payload)
                 again = True
         if again:
-            raise _SendAgain
+            raise _LostError
         return None
 
     def _is_damage(self, answer: Frame) -> bool:

@@ -1,0 +1,186 @@
+"""`scanlet device`: what a board at a serial port serves."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+import scanlet
+from scanlet.cli.arrays import first_array
+from scanlet.cli.options import Json, Project
+from scanlet.errors import InputError
+from scanlet.progress import Progress
+
+app = typer.Typer(
+    help="Talk with a board that serves a model on its serial port.", no_args_is_help=True
+)
+
+Port = Annotated[
+    str | None,
+    typer.Option(help="Serial port (/dev/ttyUSB0, COM3) or URL (socket://host:port)."),
+]
+Baud = Annotated[int, typer.Option(help="Bits a second, as the board's program sets it.")]
+Timeout = Annotated[
+    float, typer.Option(help="Seconds without an answer before a request is sent again.")
+]
+
+
+@app.command()
+def info(
+    port: Port = None, baud: Baud = 115200, timeout: Timeout = 1.0, as_json: Json = False
+) -> None:
+    """Show which model a board serves."""
+    from scanlet.cli.device_tables import info_content, print_info
+
+    with _connect(port, baud, timeout) as device:
+        content = info_content(device.info)
+    print(json.dumps(content, indent=2)) if as_json else print_info(content)
+
+
+@app.command()
+def run(
+    data: Annotated[
+        Path,
+        typer.Argument(
+            help=".npy or .npz: a sample (1, ...), a batch (B, ...), or a stream's chunks."
+        ),
+    ],
+    port: Port = None,
+    baud: Baud = 115200,
+    timeout: Timeout = 1.0,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Write the outputs to this .npy.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Run samples on a board, from a clear state."""
+    with _connect(port, baud, timeout) as device:
+        result = device.run(*_inputs(data)[0])
+        latencies = device.latencies_us
+    arrays = result if isinstance(result, tuple) else (result,)
+    if output is not None:
+        try:
+            np.save(output, arrays[0])
+        except OSError as error:
+            raise InputError(f"cannot write: {error}", where=str(output)) from error
+    if as_json:
+        shown = {"outputs": [array.tolist() for array in arrays], "latency_us": latencies}
+        print(json.dumps(shown))
+        return
+    from scanlet.cli.device_tables import print_run
+
+    print_run(device.info, arrays, latencies)
+
+
+@app.command()
+def evaluate(
+    project: Project,
+    data: Annotated[
+        Path,
+        typer.Option(help=".npy of samples (B, ...), or .npz of them and of the classes `y`."),
+    ],
+    port: Port = None,
+    labels: Annotated[Path | None, typer.Option(help=".npy of the samples' classes (B,).")] = None,
+    baud: Baud = 115200,
+    timeout: Timeout = 1.0,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only this many samples.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Run a set of samples on a board and here, and compare bit by bit.
+
+    Ends with exit code 1 if the outputs differ: integers at all, float32 beyond the project's
+    tolerance.
+    """
+    from scanlet.execution.device.evaluation import evaluate_on_board
+
+    compiled = scanlet.open(project)
+    inputs, classes = _inputs(data)
+    if labels is not None:
+        classes = first_array(labels)
+    inputs = [array[:limit] for array in inputs]
+    classes = None if classes is None else classes[:limit]
+    with _connect(port, baud, timeout) as device, Progress() as step:
+        result = evaluate_on_board(
+            device, compiled, inputs, classes, progress=_progress(step, time.monotonic())
+        )
+    if as_json:
+        print(json.dumps(result.as_dict(), indent=2))
+    else:
+        from scanlet.cli.device_tables import print_evaluation
+
+        print_evaluation(result, compiled.labels)
+    if not result.passed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def reset(port: Port = None, baud: Baud = 115200, timeout: Timeout = 1.0) -> None:
+    """Clear the recurrent state of a board's model."""
+    with _connect(port, baud, timeout) as device:
+        device.reset()
+    print("the state is clear")
+
+
+@app.command()
+def statistics(
+    port: Port = None, baud: Baud = 115200, timeout: Timeout = 1.0, as_json: Json = False
+) -> None:
+    """Show what a board counted since it was started."""
+    from scanlet.cli.device_tables import print_statistics
+
+    with _connect(port, baud, timeout) as device:
+        found = device.statistics()
+    print(json.dumps(found, indent=2)) if as_json else print_statistics(found)
+
+
+@app.command("self-test")
+def self_test(
+    port: Port = None, baud: Baud = 115200, timeout: Timeout = 1.0, as_json: Json = False
+) -> None:
+    """Let a board run the samples that are stored on it."""
+    with _connect(port, baud, timeout) as device:
+        result = device.self_test()
+    if as_json:
+        print(json.dumps({"samples": result.samples, "failed": result.failed}))
+    else:
+        word = "PASS" if result.passed else "FAIL"
+        print(f"self-test: {word} ({result.samples - result.failed} of {result.samples})")
+    if not result.passed:
+        raise typer.Exit(1)
+
+
+def _connect(port: str | None, baud: int, timeout: float) -> scanlet.Device:
+    if port is None:
+        from scanlet.execution.device.link import serial_ports
+
+        found = serial_ports()
+        raise InputError(
+            "which board? Give --port",
+            hint=f"the serial ports of this machine: {', '.join(found) or 'none'}",
+        )
+    return scanlet.Device(port, baud, timeout=timeout)
+
+
+def _inputs(path: Path) -> tuple[list[np.ndarray], np.ndarray | None]:
+    """The model's inputs in order, and the classes `y` of an .npz that has them."""
+    from scanlet.model_source import load_arrays
+
+    arrays = load_arrays(path)
+    classes = arrays.pop("y", None) if len(arrays) > 1 else None
+    if not arrays:
+        raise InputError("holds no array", where=str(path))
+    return list(arrays.values()), classes
+
+
+def _progress(step: Any, begin: float) -> Callable[[int, int], None]:
+    def show(done: int, of: int) -> None:
+        left = (time.monotonic() - begin) / done * (of - done)
+        step(f"sample {done} of {of}, about {left:.0f} s left")
+
+    return show
