@@ -10,13 +10,18 @@ import re
 from collections.abc import Mapping
 
 from scanlet.emit.custom_options import MAGIC, ParameterBlock
-from scanlet.emit.kinds import KIND_STREAM_HISTORY
+from scanlet.emit.kinds import (
+    KIND_INTEGER_STREAM_POOL,
+    KIND_STREAM_HISTORY,
+    KIND_STREAM_POOL,
+)
 from scanlet.emit.model_description import ModelDescription
 from scanlet.emit.validation.node import Node, nodes
 from scanlet.errors import ModelFileError
 
 MAX_SIZE = 1 << 20
 MAX_GELU_RANK = 8
+POOLS = (KIND_STREAM_POOL, KIND_INTEGER_STREAM_POOL)
 _BLOCK = re.compile(r"\{([\s,0-9a-fA-Fx]+)\}")
 
 
@@ -41,7 +46,7 @@ def selective(node: Node) -> None:
     node.need(x.dtype == y.dtype, f"reads {x.dtype} and writes {y.dtype}")
     activation = getattr(block.more, "activation", "float32")
     node.need(x.dtype == activation, f"reads {x.dtype}, its block says {activation}")
-    if block.pooling is not None:
+    if block.pooling is not None or block.kind in POOLS:
         node.need_output((1, block.d_out))
     else:
         ahead = block.more.value if block.kind == KIND_STREAM_HISTORY else 0
