@@ -116,7 +116,7 @@ class Compiled(Exchange):
         """
         calls = self._calls(self.stored_inputs(self._batches(inputs)))
         if on is None:
-            results = [self.interpreter.run(*call) for call in calls]
+            results = self.interpreter.run_all(calls)
         else:
             from scanlet.execution.on_core import core_target, run_on_core
 
@@ -182,7 +182,7 @@ class Compiled(Exchange):
         `inputs` and `outputs` state scale and zero point: real = scale * (stored - zero_point).
         """
         calls = self._calls(self._batches(inputs, stored=True))
-        return self._joined([self.interpreter.run(*call) for call in calls])
+        return self._joined(self.interpreter.run_all(calls))
 
     def reset(self) -> None:
         """Clear the recurrent state (stream mode; sequence mode starts from zero anyway)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sys
 import tempfile
@@ -29,7 +30,7 @@ def captured_stderr() -> Iterator[Captured]:
             saved = os.dup(2)
         except OSError:  # standard error is closed: the block's output goes nowhere
             saved = -1
-        sink = _memory_file()
+        sink = memory_file()
         os.dup2(sink, 2)
         try:
             yield result
@@ -46,7 +47,15 @@ def captured_stderr() -> Iterator[Captured]:
             os.close(sink)
 
 
-def _memory_file() -> int:
+def memory_file(*, append: bool = False) -> int:
+    """A descriptor, never 2, of a file in memory; every write goes to its end if `append`."""
+    descriptor = _unnamed_file()
+    if append:
+        fcntl.fcntl(descriptor, fcntl.F_SETFL, fcntl.fcntl(descriptor, fcntl.F_GETFL) | os.O_APPEND)
+    return descriptor
+
+
+def _unnamed_file() -> int:
     if hasattr(os, "memfd_create"):
         descriptor = os.memfd_create("scanlet-stderr")
     else:

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import ctypes
 import faulthandler
 import os
+import signal
 import warnings
 from collections.abc import Callable
 
 from scanlet.errors import ExecutionError
 from scanlet.execution.captured import captured_stderr
+
+_PR_SET_PDEATHSIG = 1
+
+
+def die_with_parent() -> None:
+    """Ask the kernel to end this process when its parent ends. Linux only; elsewhere nothing."""
+    prctl = getattr(ctypes.CDLL(None), "prctl", None)
+    if prctl is not None:
+        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def in_child(action: Callable[[int], None]) -> tuple[int, bytes]:
@@ -31,6 +42,7 @@ def in_child(action: Callable[[int], None]) -> tuple[int, bytes]:
             raise ExecutionError(f"no child process can be started: {error}") from error
         if child == 0:
             try:
+                die_with_parent()
                 faulthandler.disable()
                 resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
                 action(writing)

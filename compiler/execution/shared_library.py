@@ -16,7 +16,7 @@ from pathlib import Path
 
 from scanlet.errors import ExecutionError, MissingToolError
 from scanlet.execution.scratch import scratch_directory
-from scanlet.execution.wheel import PINNED_VERSION, load_runtime
+from scanlet.execution.wheel import PINNED_VERSION, check_installed
 
 #: No fused multiply-add, as in every build that is compared bit for bit.
 COMMON_FLAGS = (
@@ -54,7 +54,7 @@ def build_library(component: dict[str, str], *, name: str) -> HostLibrary:
     or cc and c++. Raises MissingToolError if one is missing or there is no interpreter to build
     for, ExecutionError with the compiler's output if it fails.
     """
-    load_runtime()
+    check_installed()
     digest = hashlib.sha256()
     for path, text in sorted(component.items()):
         digest.update(f"{path}\0{len(text)}\0{text}".encode())

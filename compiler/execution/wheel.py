@@ -13,11 +13,8 @@ PINNED_VERSION = "0.dev20261023182759"
 PACKAGE = "tflite_micro.python.tflite_micro"
 
 
-def load_runtime() -> ModuleType:
-    """The wheel's `runtime` module, its C++ symbols visible to operator libraries.
-
-    Raises MissingToolError if the wheel is not installed, or another version of it.
-    """
+def check_installed() -> None:
+    """Raise MissingToolError if the wheel is not installed, or another version of it."""
     try:
         version = metadata.version("tflite-micro")
     except metadata.PackageNotFoundError as error:
@@ -27,6 +24,15 @@ def load_runtime() -> ModuleType:
             f"tflite-micro {version} is installed; the generated operator is built for the ABI of "
             f"{PINNED_VERSION}"
         )
+
+
+def load_runtime() -> ModuleType:
+    """The wheel's `runtime` module, its C++ symbols visible to operator libraries.
+
+    Raises MissingToolError as `check_installed` does, or if it does not load. Native code that
+    reads a model runs in a process of its own: see `worker`.
+    """
+    check_installed()
     try:
         return _import()
     except (ImportError, OSError) as error:

@@ -12,7 +12,7 @@ from execution_models import build, mixer, sample, shell
 
 from scanlet.emit.flatbuffer import write_model
 from scanlet.errors import ExecutionError, InputError, MissingToolError, ModelFileError
-from scanlet.execution import wheel
+from scanlet.execution import wheel, worker
 from scanlet.execution.host import HostInterpreter, build_library
 from scanlet.graph import Graph, Tensor, constant
 from scanlet.graph.operators import Binary, Gather
@@ -184,15 +184,15 @@ def test_another_version_of_the_wheel_is_refused(monkeypatch):
         HostInterpreter(write_model(shell()), None)
 
 
-def test_a_wheel_that_does_not_load_is_reported(monkeypatch):
-    def broken(_name):
-        raise ImportError("undefined symbol: PyWhatever")
-
-    monkeypatch.setattr(wheel, "import_module", broken)
-    wheel._import.cache_clear()
+def test_a_wheel_that_does_not_load_is_reported(monkeypatch, tmp_path):
+    """What the worker's template finds, which starts with this process's module path."""
+    package = tmp_path / "tflite_micro"
+    package.mkdir()
+    (package / "__init__.py").write_text("raise ImportError('undefined symbol: PyWhatever')")
+    monkeypatch.syspath_prepend(tmp_path)
+    worker.shut_down()
     with pytest.raises(MissingToolError, match="PyWhatever"):
         HostInterpreter(write_model(shell()), None)
-    wheel._import.cache_clear()
 
 
 def test_the_pinned_version_is_the_one_that_is_declared():
