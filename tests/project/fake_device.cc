@@ -11,8 +11,6 @@
 #include "app_config.h"
 #include "esp_timer.h"
 #include "freertos/task.h"
-#include "tensorflow/lite/micro/kernels/kernel_util.h"
-#include "tensorflow/lite/micro/micro_context.h"
 #include "tensorflow/lite/micro/micro_interpreter.h"
 
 namespace {
@@ -144,27 +142,6 @@ size_t MicroInterpreter::inputs_size() const { return config::kInputCount; }
 size_t MicroInterpreter::outputs_size() const { return config::kOutputCount; }
 size_t MicroInterpreter::arena_used_bytes() const { return 1234; }
 
-void* MicroContextAllocatePersistentBuffer(TfLiteContext*, size_t) { return nullptr; }
-TfLiteStatus MicroContextRequestScratchBufferInArena(TfLiteContext*, size_t, int*) {
-  return kTfLiteError;
-}
-void* MicroContextGetScratchBuffer(TfLiteContext*, int) { return nullptr; }
-void MicroContextReportOpError(TfLiteContext*, const char*, ...) {}
-
-namespace micro {
-
-TFLMRegistration RegisterOp(void* (*init)(TfLiteContext*, const char*, size_t),
-                            TfLiteStatus (*prepare)(TfLiteContext*, TfLiteNode*),
-                            TfLiteStatus (*invoke)(TfLiteContext*, TfLiteNode*),
-                            void (*)(TfLiteContext*, void*), void (*)(TfLiteContext*, void*)) {
-  return {init, prepare, invoke};
-}
-const TfLiteEvalTensor* GetEvalInput(const TfLiteContext*, const TfLiteNode*, int) {
-  return nullptr;
-}
-TfLiteEvalTensor* GetEvalOutput(const TfLiteContext*, const TfLiteNode*, int) { return nullptr; }
-
-}  // namespace micro
 }  // namespace tflite
 
 extern "C" int64_t esp_timer_get_time(void) {

@@ -50,20 +50,30 @@ def application_sources(project: Path) -> list[Path]:
     return sources + users
 
 
-def build_application(project: Path, program: Path) -> Path:
-    """The whole application with the operator, on the fake device, with sanitizers."""
+def build_application(
+    project: Path,
+    program: Path,
+    device: Path = HERE / "fake_device.cc",
+    library: Sequence[Path] = (),
+) -> Path:
+    """The whole application with the operator, on a fake device, with sanitizers.
+
+    `library` are C files that the device needs.
+    """
     operator = project / "components" / "selective_ssm"
     objects = []
-    for source in (*operator.glob("*.c"), *(project / "main" / "serial").glob("*.c")):
+    for source in (*operator.glob("*.c"), *(project / "main" / "serial").glob("*.c"), *library):
         objects.append(program.with_name(f"{source.stem}.o"))
         run_compiler(["gcc", "-std=c11", "-O1", *SANITIZERS, "-c", source, "-o", objects[-1]])
     sources = [
         *application_sources(project),
         *(project / "model").glob("*.cc"),
         *operator.glob("*.cc"),
-        HERE / "fake_device.cc",
+        HERE / "fake_context.cc",
+        device,
     ]
-    flags = (*CXX_FLAGS, *SANITIZERS, *includes(project))
+    folders = sorted({f"-I{source.parent}" for source in library})
+    flags = (*CXX_FLAGS, *SANITIZERS, *includes(project), *folders)
     run_compiler(["g++", *flags, *sources, *objects, "-o", program, "-lm"])
     return program
 
