@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from scanlet.passes import ExponentialMean, Stream, StreamShape, as_pooling
 from scanlet.passes.extents import Extent
 from scanlet.planning.planner import STACK_BYTES, Alternative, Choice, choices, first_fit
 from scanlet.planning.tflm_arena import POINTERS_64, device_margin, predict_arena, ram_parts
-from scanlet.progress import Progress
+from scanlet.progress import shown, stage, step
 from scanlet.quantization.observers import OBSERVERS
 from scanlet.quantization.quantize import quantize
 from scanlet.standardization import along_features, standardized
@@ -122,11 +122,9 @@ def compile(
         raise InputError(f"memory_limit is {memory_limit}; it is a positive number of bytes")
     check_accepted(accept_deviation)
     symbol = _symbol(name, model)
-    with Progress(enabled=progress) as step:
-        step("capturing the model")
-        capture = frontend.capture(
-            model, example_inputs, accept_deviation=accept_deviation, progress=step
-        )
+    with shown(enabled=progress, stages=compile_stages(precision) + (output_dir is not None)):
+        stage("capturing the model")
+        capture = frontend.capture(model, example_inputs, accept_deviation=accept_deviation)
         graph, reference, original = capture.graph, capture.reference, capture.original
         statistics = None
         if normalization is not None:
@@ -135,7 +133,7 @@ def compile(
             statistics = (along_features(mean, capture.graph), along_features(std, capture.graph))
             reference = standardized(reference, *statistics)
             original = original and standardized(original, *statistics)
-        step("optimizing the graph")
+        stage("optimizing the graph")
         stream = passes.stream_shape(graph, how) if how else None
         extents = passes.extents(graph, mode=mode, how=how)
         if float_modules:  # what is fused with a neighbour cannot be left in float by itself
@@ -148,6 +146,7 @@ def compile(
             reference = stream_reference(reference, extents[0].graph, how, stream)
         quantized = None
         if precision != "float32":
+            stage("quantizing")
             quantized = quantize(
                 extents[0].graph,
                 samples,
@@ -155,16 +154,15 @@ def compile(
                 state=state or chosen.state,
                 float_modules=float_modules,
                 observer=observer or OBSERVERS[0],
-                progress=step,
                 stream=stream,
             )
             extents = [Extent(extents[0].fusion, quantized.graph)]
-        compiled = _fit(extents, chosen, precision, mode, symbol, memory_limit, step)
+        compiled = _fit(extents, chosen, precision, mode, symbol, memory_limit)
         compiled.stream, compiled.how = stream, how
         compiled.source = graph if quantized is None else quantized.graph
         compiled.quantized, compiled.labels = quantized, names
         compiled.warnings += quantized.warnings if quantized else ()
-        step("verifying against PyTorch")
+        stage("verifying against PyTorch")
         verify_compiled(compiled, reference, samples, tolerance, classes)
         from scanlet.emit.report.content.reproduce import call_text
         from scanlet.emit.summary import summarize
@@ -174,6 +172,7 @@ def compile(
             whole = samples if stream is None else _samples(None, graph, statistics, None)
             changed = change_of(capture_reference, original, whole)
             compiled.warnings += deviation_warnings(capture.mixers, changed)
+        step("summing up")
         compiled.report = summarize(
             compiled,
             capture.mixers,
@@ -184,7 +183,7 @@ def compile(
             call=call_text(compile, given),
         )
         if output_dir is not None:
-            step("writing the project")
+            stage("writing the project")
             compiled.save(output_dir)
     return compiled
 
@@ -194,6 +193,11 @@ def open(directory: str | Path) -> Compiled:
     from scanlet import project_files
 
     return project_files.load(Path(directory))
+
+
+def compile_stages(precision: str) -> int:
+    """How many stages of progress `compile` tells of, without the writing."""
+    return 4 if precision == "float32" else 5
 
 
 def build(choice: Choice, *, precision: str = "float32", mode: str, name: str) -> Compiled:
@@ -234,7 +238,6 @@ def _fit(
     mode: str,
     name: str,
     memory_limit: int | None,
-    step: Callable[[str], None],
 ) -> Compiled:
     """Build the cheapest plan, by the cost model, whose tensor arena fits the memory."""
     from scanlet.emit.flatbuffer import write_model
@@ -250,11 +253,11 @@ def _fit(
             parts[id(choice)] = ram_parts(arena, device_margin(model))
         return parts[id(choice)]
 
-    step("planning fusion and memory")
+    stage("planning fusion and memory")
     candidates = everything = choices(extents, target)
     while True:
         choice = first_fit(candidates, predicted, limit)
-        step(f"emitting the operator (time tiles of {choice.plan.tile})")
+        step(f"building the operator for this machine (time tiles of {choice.plan.tile})")
         compiled = build(choice, precision=precision, mode=mode, name=name)
         margin = device_margin(compiled.description)
         try:

@@ -9,7 +9,7 @@ from typing import Any
 import typer
 
 #: These change nothing in what is written.
-_WITHOUT_EFFECT = ("as_json", "force")
+_WITHOUT_EFFECT = ("as_json", "force", "quiet")
 
 
 def command_text(context: typer.Context) -> str:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import importlib
 import sys
+import traceback
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scanlet.errors import InputError, ModelFileError
+from scanlet import progress
+from scanlet.errors import InputError, InvalidModelError, ModelFileError
 
 if TYPE_CHECKING:
     import torch
@@ -79,7 +81,7 @@ def _load_checkpoint(path: Path, config: Path | None, length: int | None) -> tor
         warnings.simplefilter("ignore", scanlet.CheckpointWarning)  # they are among the notes
         module = scanlet.load(path, config, length=length)
     for note in module.checkpoint_notes:  # type: ignore[union-attr]
-        print(f"{path.name}: {note}", file=sys.stderr)
+        progress.note(f"{path.name}: {note}")
     return module
 
 
@@ -115,10 +117,25 @@ def _call_factory(name: str) -> torch.nn.Module:
             f"cannot find {attribute!r} in module {module_name!r}: {error}",
             hint="the module must be importable from the working directory",
         ) from error
-    module = factory if isinstance(factory, torch.nn.Module) else factory()
+    except Exception as error:  # whatever a module does while it is imported
+        raise _theirs(error, f"importing {module_name!r}") from error
+    try:
+        module = factory if isinstance(factory, torch.nn.Module) else factory()
+    except Exception as error:
+        raise _theirs(error, f"calling {name}") from error
     if not isinstance(module, torch.nn.Module):
         raise InputError(f"{name} returned {type(module).__name__}, not a torch.nn.Module")
     return module
+
+
+def _theirs(error: Exception, doing: str) -> InvalidModelError:
+    """An error in the user's own code, with the place that raised it."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return InvalidModelError(
+        f"{doing} raised {type(error).__name__}: {error}",
+        where=f"{frame.filename}:{frame.lineno}",
+        hint="call it in Python to see the whole traceback",
+    )
 
 
 def _load_weights(module: torch.nn.Module, path: Path) -> None:

@@ -13,7 +13,7 @@ from scanlet.planning.generic import plan_memory
 from scanlet.planning.planner import memory_parts
 from scanlet.planning.tflm_arena import predict_arena
 
-WIDTH = 48  # characters that the arena is drawn in
+WIDTH, LEAST_WIDTH = 48, 16  # characters that the arena is drawn in
 
 
 def plan_content(compiled: Compiled) -> dict[str, Any]:
@@ -83,8 +83,10 @@ def print_plan(content: dict[str, Any]) -> None:
         f"({', '.join(f'{name} {nbytes:,}' for name, nbytes in arena.items())})"
     )
     letters = {b["name"]: chr(ord("a") + i % 26) for i, b in enumerate(content["arena"])}
+    names = max(map(len, content["schedule"]), default=0)
+    width = max(LEAST_WIDTH, min(WIDTH, console.width - names - 5))
     for step, name in enumerate(content["schedule"]):
-        print(f"{step:3d} {_bar(content, step, letters)} {name}")
+        print(f"{step:3d} {_bar(content, step, letters, width)} {name}")
     for buffer in content["arena"]:
         print(
             f"    {letters[buffer['name']]} {buffer['name']}: {buffer['bytes']:,} bytes "
@@ -92,12 +94,12 @@ def print_plan(content: dict[str, Any]) -> None:
         )
 
 
-def _bar(content: dict[str, Any], step: int, letters: dict[str, str]) -> str:
+def _bar(content: dict[str, Any], step: int, letters: dict[str, str], width: int) -> str:
     total = max(content["memory"]["arena"], 1)
-    cells = ["."] * WIDTH
+    cells = ["."] * width
     for buffer in content["arena"]:
         if buffer["first"] <= step <= buffer["last"]:
-            begin = buffer["offset"] * WIDTH // total
-            end = max(begin + 1, -(-(buffer["offset"] + buffer["bytes"]) * WIDTH // total))
-            cells[begin:end] = [letters[buffer["name"]]] * (min(end, WIDTH) - begin)
+            begin = buffer["offset"] * width // total
+            end = max(begin + 1, -(-(buffer["offset"] + buffer["bytes"]) * width // total))
+            cells[begin:end] = [letters[buffer["name"]]] * (min(end, width) - begin)
     return "".join(cells)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from scanlet.compiled import Compiled
 from scanlet.errors import InputError, ModelFileError
+from scanlet.progress import counted, stage
 from scanlet.version import __version__
 
 #: Of a measurement, what the report keeps.
@@ -19,9 +20,7 @@ _MEASURED = (
 )
 
 
-def add_measurements(
-    compiled: Compiled, cores: Sequence[str], progress: Callable[[str], None] = lambda _: None
-) -> None:
+def add_measurements(compiled: Compiled, cores: Sequence[str]) -> None:
     """Count one inference on each core (names as for `Compiled.measure`) into the report.
 
     A core that was counted before is counted again. Raises TargetError for an unknown core,
@@ -30,7 +29,7 @@ def add_measurements(
     _check_report(compiled.report, compiled.name)
     found = {one["core"]: one for one in compiled.report["measurements"]}
     for core in dict.fromkeys(cores):
-        progress(f"counting on {core}")
+        stage(f"counting on {core}")
         measured = compiled.measure(on=core)
         row = {key: measured[key] for key in _MEASURED}
         row["per_step"] = round(measured["instructions"] / compiled.report["steps"])
@@ -59,7 +58,7 @@ def evaluate(compiled: Compiled, inputs: Any, labels: Any) -> dict[str, Any]:
             f"labels go from {expected.min()} to {expected.max()}, the model has {classes} classes"
         )
     pairs = []
-    for i, label in enumerate(expected):
+    for i, label in enumerate(counted(list(expected), "evaluating")):
         compiled.reset()
         scores = compiled.run(*(array[i : i + 1] for array in samples))
         pairs.append((int(label), int(np.argmax(scores))))

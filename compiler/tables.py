@@ -8,53 +8,11 @@ from typing import Any
 
 import numpy as np
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from scanlet.compiled import Compiled
 from scanlet.errors import ModelFileError
 from scanlet.targets import ALL, Target
-
-
-def print_summary(compiled: Compiled, directory: Path) -> None:
-    """Sizes, accuracy against PyTorch, and where the project lies."""
-    report = compiled.report
-    checked = report["verification"]
-    arena = report["arena"]
-    table = Table.grid(padding=(0, 2))
-    table.add_row("target", compiled.target.description)
-    table.add_row("operators", ", ".join(op["name"] for op in report["operators"]))
-    table.add_row("flatbuffer", f"{report['sizes']['flatbuffer_bytes']:,} bytes")
-    table.add_row(
-        "tensor arena",
-        f"{arena['needed_bytes']:,} bytes needed, {arena['reserved_bytes']:,} reserved",
-    )
-    table.add_row(
-        "against PyTorch",
-        f"largest error {checked['max_error']:.3g}, mean {checked['mean_error']:.3g} "
-        f"({checked['samples']} samples on {checked['ran_on']})",
-    )
-    if checked["label_agreement"] is not None:
-        table.add_row("same label as PyTorch", f"{checked['label_agreement']:.2%}")
-    if checked["accuracy"] is not None:
-        before, after = checked["accuracy"]["pytorch"], checked["accuracy"]["compiled"]
-        table.add_row("accuracy", f"{before:.2%} in PyTorch, {after:.2%} compiled")
-    if report["quantization"] is not None:
-        made = report["quantization"]
-        table.add_row("precision", f"{report['precision']}, recurrent state {made['state']}")
-        table.add_row("ranges", f"of the calibration data, {made['observer']}")
-        islands = [
-            f"{', '.join(island['modules'] or island['nodes'])} ({'; '.join(island['reasons'])})"
-            for island in made["islands"]
-        ]
-        table.add_row("in float32", "\n".join(islands) or "nothing")
-    table.add_row("project", str(directory))
-    table.add_row("report", str(directory / "report.html"))
-    console = Console()
-    console.print(f"[bold]{compiled.name}[/bold] compiled")
-    console.print(table)
-    for warning in report["warnings"]:
-        console.print(f"[yellow]warning[/yellow] {escape(warning)}")
 
 
 def print_outputs(compiled: Compiled, arrays: Sequence[np.ndarray]) -> None:
@@ -70,7 +28,7 @@ def print_outputs(compiled: Compiled, arrays: Sequence[np.ndarray]) -> None:
 
 
 def print_targets() -> None:
-    table = Table("target", "description", "RAM", "kernels", "project")
+    table = _table("target", "description", "RAM", "kernels", "project")
     for target in ALL.values():
         table.add_row(
             target.name,
@@ -80,6 +38,14 @@ def print_targets() -> None:
             target.project,
         )
     Console().print(table)
+
+
+def _table(*headings: str, title: str | None = None) -> Table:
+    """Names that do not fit are broken, not cut."""
+    table = Table(title=title)
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    return table
 
 
 def _ram(target: Target) -> str:
@@ -134,11 +100,11 @@ def inspection(path: Path) -> dict[str, Any]:
 def print_inspection(content: dict[str, Any]) -> None:
     console = Console()
     names = [tensor["name"] for tensor in content["tensors"]]
-    operators = Table("operator", "inputs", "outputs", title="Operators")
+    operators = _table("operator", "inputs", "outputs", title="Operators")
     for op in content["operators"]:
         inputs, outputs = ([names[i] for i in op[key] if i >= 0] for key in ("inputs", "outputs"))
         operators.add_row(op["name"], "\n".join(inputs), "\n".join(outputs))
-    tensors = Table("tensor", "shape", "type", "bytes", "kind", title="Tensors")
+    tensors = _table("tensor", "shape", "type", "bytes", "kind", title="Tensors")
     integers = any(tensor["scales"] for tensor in content["tensors"])
     if integers:
         tensors.add_column("value")
@@ -151,12 +117,12 @@ def print_inspection(content: dict[str, Any]) -> None:
     console.print(tensors)
     console.print(f"flatbuffer {content['flatbuffer_bytes']:,} bytes")
     if content["arena"]:
-        memory = Table("arena", "bytes", title="Memory")
+        memory = _table("arena", "bytes", title="Memory")
         for key, value in content["arena"].items():
             memory.add_row(key.replace("_", " "), f"{value:,}" if key != "recorded" else str(value))
         console.print(memory)
     for layer in content["layers"]:
-        scratch = Table("buffer", "offset", "bytes", title=f"{layer['name']}: scratch of one tile")
+        scratch = _table("buffer", "offset", "bytes", title=f"{layer['name']}: scratch of one tile")
         for buffer in layer["scratch"]:
             scratch.add_row(buffer["name"], f"{buffer['offset']:,}", f"{buffer['bytes']:,}")
         console.print(scratch)
@@ -171,25 +137,43 @@ def _value(tensor: dict[str, Any]) -> str:
     return f"{scales[0]:.6g} * (q{offset})" if zero else f"{scales[0]:.6g} * q"
 
 
+#: Columns of a table of measurements: heading, and the entry of a result.
+_MEASURED = {
+    "T": "tile",
+    "instructions": "instructions",
+    "loads": "loads",
+    "stores": "stores",
+    "RAM": "ram_bytes",
+    "stack": "stack_bytes",
+    "code": "text_bytes",
+}
+_WIDE_ENOUGH = 110
+
+
 def print_measurements(name: str, results: Sequence[dict[str, Any]]) -> None:
-    """One row a core."""
-    table = Table(title=f"{name}: one inference, generic C library", title_justify="left")
-    table.add_column("core", no_wrap=True)
-    for column in ("T", "instructions", "loads", "stores", "RAM", "stack", "code"):
-        table.add_column(column, justify="right", no_wrap=True)
+    """One row a core; on a narrow terminal one column a core, where it has room."""
+    console = Console()
     compared = any("naive_instructions" in result for result in results)
-    if compared:
-        table.add_column("naive C", justify="right", no_wrap=True)
-    for result in results:
-        keys = ("instructions", "loads", "stores", "ram_bytes", "stack_bytes", "text_bytes")
-        numbers = [f"{result[key]:,}" for key in keys]
-        if "naive_instructions" in result:
-            numbers.append(f"x{result['naive_instructions'] / result['instructions']:.1f}")
-        elif compared:
-            numbers.append("")
-        table.add_row(result["core"], str(result["tile"]), *numbers)
-    console = Console(width=max(Console().width, 110))  # numbers are not to be cut in a file
+    headings = ["core", *_MEASURED, *(["naive C"] if compared else [])]
+    cells = [_measured(result, compared=compared) for result in results]
+    across = console.is_terminal and console.width < 90
+    if across:
+        headings, *cells = map(list, zip(headings, *cells, strict=True))
+    else:
+        console = Console(width=max(console.width, _WIDE_ENOUGH))  # numbers are not to be cut
+    table = Table(title=f"{name}: one inference, generic C library", title_justify="left")
+    for i, heading in enumerate(headings):
+        table.add_column(heading, justify="right" if i else "left", no_wrap=not across)
+    for row in cells:
+        table.add_row(*row)
     console.print(table)
     console.print("Instructions, not cycles; sizes in bytes.")
     if compared:
         console.print("naive C: how many times the instructions of a direct transcription.")
+
+
+def _measured(result: dict[str, Any], *, compared: bool) -> list[str]:
+    cells = [result["core"], *(f"{result[key]:,}" for key in _MEASURED.values())]
+    if "naive_instructions" in result:
+        return [*cells, f"x{result['naive_instructions'] / result['instructions']:.1f}"]
+    return [*cells, ""] if compared else cells

@@ -1,7 +1,8 @@
 """The `scanlet` command: the public functions from a shell. Here its commands are registered.
 
 Exit codes: 0 it worked; 1 the model or the project is at fault (refused, deviates, damaged);
-2 the call is at fault (unknown option or target, missing file, wrong shape, missing tool).
+2 the call is at fault (unknown option or target, missing file, wrong shape, missing tool);
+3 scanlet is (a defect: the traceback is on standard error); 130 interrupted by Ctrl-C.
 """
 
 from __future__ import annotations
@@ -13,18 +14,16 @@ import typer
 
 import scanlet
 from scanlet.cli import bench, compile, device, inspect, report, run, targets, verify
-from scanlet.errors import InputError, MissingToolError, ScanletError, TargetError
+from scanlet.cli.running import execute
 
 __all__ = ["app", "main"]
-
-CALL_ERRORS = (InputError, MissingToolError, TargetError)
 
 app = typer.Typer(
     name="scanlet",
     help="Compile trained PyTorch state-space models for microcontrollers.",
-    epilog="Exit codes: 0 success, 1 the model or project is at fault, 2 the call is at fault.",
+    epilog="Exit codes: 0 success, 1 the model or project is at fault, 2 the call is at fault, 3 "
+    "scanlet itself is (a defect).",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 
@@ -50,14 +49,5 @@ app.add_typer(device.app, name="device")
 
 
 def main() -> None:
-    """Entry point: run the command, print an error of ours without a traceback."""
-    try:
-        app()
-    except ScanletError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2 if isinstance(error, CALL_ERRORS) else 1)
-    except BrokenPipeError:
-        sys.exit(1)
-    except OSError as error:  # a full disk, say, where nobody could say more about it
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(1)
+    """Entry point of the shell command."""
+    sys.exit(execute(app, sys.argv[1:]))

@@ -21,6 +21,16 @@ def calibration_arrays(path: Path) -> tuple[list[np.ndarray], np.ndarray | None]
     return [row[np.newaxis] for row in samples], classes
 
 
+def normalization_arrays(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of the raw input's features."""
+    from scanlet.model_source import load_arrays
+
+    arrays = load_arrays(path)
+    if not {"mean", "std"} <= arrays.keys():
+        raise InputError(f"has {sorted(arrays)}, not mean and std", where=str(path))
+    return arrays["mean"], arrays["std"]
+
+
 def first_array(path: Path) -> np.ndarray:
     from scanlet.model_source import load_arrays
 

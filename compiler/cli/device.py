@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import typer
 
 import scanlet
 from scanlet.cli.arrays import first_array
-from scanlet.cli.options import Json, Project
+from scanlet.cli.documents import print_json
+from scanlet.cli.options import Json, Project, Quiet, working
 from scanlet.errors import InputError
-from scanlet.progress import Progress
+from scanlet.progress import step
 
 app = typer.Typer(
     help="Talk with a board that serves a model on its serial port.", no_args_is_help=True
@@ -40,7 +38,7 @@ def info(
 
     with _connect(port, baud, timeout) as device:
         content = info_content(device.info)
-    print(json.dumps(content, indent=2)) if as_json else print_info(content)
+    print_json(content) if as_json else print_info(content)
 
 
 @app.command()
@@ -71,7 +69,7 @@ def run(
             raise InputError(f"cannot write: {error}", where=str(output)) from error
     if as_json:
         shown = {"outputs": [array.tolist() for array in arrays], "latency_us": latencies}
-        print(json.dumps(shown))
+        print_json(shown)
         return
     from scanlet.cli.device_tables import print_run
 
@@ -90,6 +88,7 @@ def evaluate(
     baud: Baud = 115200,
     timeout: Timeout = 1.0,
     limit: Annotated[int | None, typer.Option(min=1, help="Only this many samples.")] = None,
+    quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Run a set of samples on a board and here, and compare bit by bit.
@@ -105,12 +104,16 @@ def evaluate(
         classes = first_array(labels)
     inputs = [array[:limit] for array in inputs]
     classes = None if classes is None else classes[:limit]
-    with _connect(port, baud, timeout) as device, Progress() as step:
+    with working(quiet=quiet), _connect(port, baud, timeout) as device:
         result = evaluate_on_board(
-            device, compiled, inputs, classes, progress=_progress(step, time.monotonic())
+            device,
+            compiled,
+            inputs,
+            classes,
+            progress=lambda done, of: step("evaluating on the board", done, of),
         )
     if as_json:
-        print(json.dumps(result.as_dict(), indent=2))
+        print_json(result.as_dict())
     else:
         from scanlet.cli.device_tables import print_evaluation
 
@@ -136,7 +139,7 @@ def statistics(
 
     with _connect(port, baud, timeout) as device:
         found = device.statistics()
-    print(json.dumps(found, indent=2)) if as_json else print_statistics(found)
+    print_json(found) if as_json else print_statistics(found)
 
 
 @app.command("self-test")
@@ -147,7 +150,7 @@ def self_test(
     with _connect(port, baud, timeout) as device:
         result = device.self_test()
     if as_json:
-        print(json.dumps({"samples": result.samples, "failed": result.failed}))
+        print_json({"samples": result.samples, "failed": result.failed})
     else:
         word = "PASS" if result.passed else "FAIL"
         print(f"self-test: {word} ({result.samples - result.failed} of {result.samples})")
@@ -176,11 +179,3 @@ def _inputs(path: Path) -> tuple[list[np.ndarray], np.ndarray | None]:
     if not arrays:
         raise InputError("holds no array", where=str(path))
     return list(arrays.values()), classes
-
-
-def _progress(step: Any, begin: float) -> Callable[[int, int], None]:
-    def show(done: int, of: int) -> None:
-        left = (time.monotonic() - begin) / done * (of - done)
-        step(f"sample {done} of {of}, about {left:.0f} s left")
-
-    return show

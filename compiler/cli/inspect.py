@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 import scanlet
+from scanlet.cli.documents import print_json
 from scanlet.cli.options import Json
 
 
@@ -26,10 +26,10 @@ def inspect(
         from scanlet.plan_picture import plan_content, print_plan
 
         shown = plan_content(scanlet.open(path))
-        print(json.dumps(shown, indent=2)) if as_json else print_plan(shown)
+        print_json(shown) if as_json else print_plan(shown)
         return
     content = inspection(path)
     if as_json:
-        print(json.dumps(content, indent=2))
+        print_json(content)
     else:
         print_inspection(content)

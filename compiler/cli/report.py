@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -10,16 +9,15 @@ import typer
 
 import scanlet
 from scanlet.cli.arrays import first_array
-from scanlet.cli.options import Json, Project, split_names
+from scanlet.cli.documents import print_json
+from scanlet.cli.options import Cores, Json, Project, Quiet, split_names, working
 from scanlet.errors import InputError
+from scanlet.progress import stage
 
 
 def report(
     project: Project,
-    on: Annotated[
-        list[str] | None,
-        typer.Option(help="Count instructions on this emulated core; may be repeated."),
-    ] = None,
+    on: Cores = None,
     data: Annotated[
         Path | None, typer.Option(help=".npy of samples (B, ...) to judge the model by.")
     ] = None,
@@ -27,6 +25,7 @@ def report(
         Path | None, typer.Option(help="With --data: .npy of their classes (B,).")
     ] = None,
     force: Annotated[bool, typer.Option(help="Replace an edited report (backup kept).")] = False,
+    quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Render a project's report.html again, with what is to be added to it."""
@@ -34,9 +33,16 @@ def report(
 
     if (data is None) != (labels is None):
         raise InputError("--data and --labels belong together")
-    compiled = scanlet.open(project)
-    compiled.add_measurements(*split_names(on))
-    if data is not None and labels is not None:
-        compiled.evaluate(first_array(data), first_array(labels))
-    write_report(compiled, project, force=force)
-    print(json.dumps(compiled.report, indent=2) if as_json else project / "report.html")
+    cores = split_names(on)
+    with working(quiet=quiet, stages=len(cores) + (data is not None) + 1):
+        compiled = scanlet.open(project)
+        compiled.add_measurements(*cores)
+        if data is not None and labels is not None:
+            stage("evaluating")
+            compiled.evaluate(first_array(data), first_array(labels))
+        stage("rendering the report")
+        write_report(compiled, project, force=force)
+    if as_json:
+        print_json(compiled.report)
+    elif not quiet:
+        print(project / "report.html")

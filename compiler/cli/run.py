@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +11,9 @@ import typer
 
 import scanlet
 from scanlet.cli.arrays import first_array
-from scanlet.cli.options import Json, Project
+from scanlet.cli.documents import print_json
+from scanlet.cli.options import Core, Json, Project, Quiet, working
+from scanlet.progress import step
 
 
 def run(
@@ -26,22 +27,26 @@ def run(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Write the outputs to this .npy.")
     ] = None,
-    on: Annotated[
-        str | None, typer.Option(help="Run as machine code on this emulated core instead.")
-    ] = None,
+    on: Core = None,
     keep_plan: Annotated[bool, typer.Option(help="With --on: do not plan again.")] = False,
+    quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Run a project's model on the TFLM interpreter of this machine, or on an emulated core."""
-    compiled = scanlet.open(project)
-    result = compiled.run(first_array(data), on=on, keep_plan=keep_plan)
+    with working(quiet=quiet):
+        step("opening the project")
+        compiled = scanlet.open(project)
+        step("running the model")
+        result = compiled.run(first_array(data), on=on, keep_plan=keep_plan)
     arrays = result if isinstance(result, tuple) else (result,)
     if output is not None:
         from scanlet.emit.durable import write_file
 
         write_file(_with_suffix(output), _as_npy(arrays[0]))
     if as_json:
-        print(json.dumps({"outputs": [array.tolist() for array in arrays]}))
+        print_json({"outputs": [array.tolist() for array in arrays]})
+        return
+    if quiet and output is not None:
         return
     from scanlet.tables import print_outputs
 

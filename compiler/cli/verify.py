@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
-import json
-from typing import Annotated
-
 import typer
 
 import scanlet
-from scanlet.cli.options import Json, Project
+from scanlet.cli.documents import print_json
+from scanlet.cli.options import Core, Json, Project, Quiet, working
+from scanlet.progress import step
 
 
 def verify(
     project: Project,
-    on: Annotated[
-        str | None, typer.Option(help="Run as machine code on this emulated core instead.")
-    ] = None,
+    on: Core = None,
+    quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Run the stored golden inputs and compare with the outputs that PyTorch computed."""
     from scanlet.project_files import verify_golden
 
-    results = verify_golden(scanlet.open(project), on=on)
+    with working(quiet=quiet):
+        step("opening the project")
+        results = verify_golden(scanlet.open(project), on=on)
     if as_json:
-        print(json.dumps([vars(result) for result in results]))
+        print_json([vars(result) for result in results])
     else:
         for result in results:
+            if quiet and result.passed:
+                continue
             word = "PASS" if result.passed else "FAIL"
             print(
                 f"{word} golden {result.index}: largest error {result.max_error:.3g}, "

@@ -20,6 +20,7 @@ from scanlet.execution.operator_parts import instructions_by_part
 from scanlet.execution.samples import Sample
 from scanlet.graph import Graph
 from scanlet.passes.cost import multiplies_by_part
+from scanlet.planning.cost_model import estimate
 from scanlet.planning.generic import plan_memory
 from scanlet.planning.memory import align
 from scanlet.planning.plan import Plan
@@ -77,6 +78,7 @@ def run_on_core(
             input_bytes=_input_bytes(chosen),
             output_bytes=program.output_bytes,
             fused=fused,
+            inferences=len(chosen),
         )
         for row in np.frombuffer(result.output, np.uint8).reshape(len(chosen), -1):
             parts = np.split(row, np.cumsum(program.output_sizes)[:-1])
@@ -109,6 +111,7 @@ def measure_on_core(
         input_bytes=_input_bytes([sample]),
         output_bytes=program.output_bytes,
         fused=fused,
+        expected_instructions=0.0 if naive else estimate(graph, plan),
     )
     memory = plan_memory(graph, plan)
     kernels = {name: c.instructions for name, c in result.per_kernel.items()}

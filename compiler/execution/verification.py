@@ -9,6 +9,7 @@ import numpy as np
 
 from scanlet.errors import VerificationError
 from scanlet.execution.samples import Sample
+from scanlet.progress import counted
 
 #: Largest error of an output that is accepted, relative to the outputs' magnitude, by precision.
 #: Integers are judged by their accuracy on data; this catches what went wrong altogether.
@@ -96,8 +97,8 @@ def verify(
     classes: Sequence[int] | None = None,
 ) -> Verification:
     """Run every sample through both; raise VerificationError past the tolerance."""
-    outputs = [run(*sample) for sample in samples]
-    references = [reference(*sample) for sample in samples]
+    outputs = [run(*sample) for sample in counted(samples, "running the compiled model")]
+    references = [reference(*sample) for sample in counted(samples, "running PyTorch")]
     result = compare(outputs, references, tolerance=tolerance, ran_on=ran_on, classes=classes)
     if not result.passed:
         raise VerificationError(

@@ -27,11 +27,10 @@ from scanlet.frontend.reference import Reference, of_module
 from scanlet.frontend.reroll import reroll
 from scanlet.frontend.unfolding import unfold
 from scanlet.graph import Graph
+from scanlet.progress import step
 
 #: Lengths at which a mixer is compared with the canonical form besides those it is used at.
 OTHER_LENGTHS = (1, 2, 7)
-
-Step = Callable[[str], None]
 
 
 @dataclass
@@ -59,7 +58,6 @@ def capture(
     *,
     verify: bool = True,
     accept_deviation: float | None = None,
-    progress: Step | None = None,
 ) -> Capture:
     """Turn a PyTorch model into a graph.
 
@@ -72,7 +70,6 @@ def capture(
         accept_deviation: the largest deviation of a mixer from the selective scan, relative to
             its largest output, with which it still counts as one. The selective scan is then what
             is captured.
-        progress: called with the name of each long step.
 
     Raises:
         InvalidModelError: training mode, NaN or infinite parameters, types other than float32.
@@ -82,14 +79,13 @@ def capture(
         InputError: example inputs that are missing, of the wrong type or shape.
         ModelFileError: no such file, or a damaged one.
     """
-    step = progress or (lambda _: None)
     if isinstance(model, (str, Path)):
         step("reading the exported program")
         model = exported.load(Path(model))
     if isinstance(model, ExportedProgram):
-        return _capture_program(model, example_inputs, verify, accept_deviation, step)
+        return _capture_program(model, example_inputs, verify, accept_deviation)
     if isinstance(model, nn.Module):
-        return _capture_module(model, example_inputs, verify, accept_deviation, step)
+        return _capture_module(model, example_inputs, verify, accept_deviation)
     raise InputError(
         f"a model of type {type(model).__name__}",
         hint="pass a torch.nn.Module, a torch.export.ExportedProgram or the path of a .pt2",
@@ -97,7 +93,7 @@ def capture(
 
 
 def _capture_module(
-    model: nn.Module, example_inputs: Any, verify: bool, accept: float | None, step: Step
+    model: nn.Module, example_inputs: Any, verify: bool, accept: float | None
 ) -> Capture:
     checks.check_eval_mode(model)
     checks.check_parameters(model.named_parameters(), model.named_buffers())
@@ -153,7 +149,6 @@ def _capture_program(
     example_inputs: Any,
     verify: bool,
     accept: float | None,
-    step: Step,
 ) -> Capture:
     checks.check_parameters(program.named_parameters(), program.named_buffers())
     arguments, named = program.example_inputs or ((), {})

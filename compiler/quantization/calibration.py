@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,6 +15,7 @@ from scanlet.execution.streams import chunks_of
 from scanlet.graph import Graph, Node, Tensor
 from scanlet.graph.operators import FLOAT_LAYERS, Conv1d, Linear, SelectiveSSM
 from scanlet.passes import StreamShape, rechunk
+from scanlet.progress import step
 from scanlet.quantization.batched import BatchedGraph, largest_tensor
 from scanlet.quantization.histogram import Histogram
 from scanlet.quantization.mixer_statistics import (
@@ -66,7 +67,6 @@ def calibrate(
     samples: Iterable[Any] | None,
     *,
     observer: str = "minmax",
-    progress: Callable[[str], None] | None = None,
     stream: StreamShape | None = None,
 ) -> Calibration:
     """Run `samples` through a legal float graph and collect what quantization needs.
@@ -78,7 +78,6 @@ def calibrate(
         observer: how the ranges of tensors are chosen: "minmax", "percentile" (99.99 at each
             end) or "mse" (least squared error in int8). Outputs are never clipped, and stages
             inside of mixers neither: int16 has room for them.
-        progress: is told how far it is.
         stream: each sample is a stream of its own, of any number of chunks. It is taken in the
             smallest steps that the graph knows, so that the chunks' length changes no range.
 
@@ -98,8 +97,7 @@ def calibrate(
     runner = BatchedGraph(graph, {**collector.mixers})
     done = 0
     for group in _batches(checked, graph, stream):
-        if progress is not None:
-            progress(f"calibrating: {done}/{len(checked)} samples")
+        step("calibrating", done, len(checked), f"{done:,}/{len(checked):,} samples")
         if stream is not None:
             runner.reset()
         chunks = [

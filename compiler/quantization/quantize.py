@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,19 +44,16 @@ def quantize(
     state: str,
     float_modules: Sequence[str] = (),
     observer: str = "minmax",
-    progress: Callable[[str], None] = lambda _text: None,
     stream: StreamShape | None = None,
 ) -> Quantized:
     """Calibrate `graph` on `samples` (of a stream, each from a reset on) and quantize it.
 
     Raises CalibrationError and InputError.
     """
-    calibration = calibrate(graph, samples, observer=observer, progress=progress, stream=stream)
-    progress("rounding the weights")
+    calibration = calibrate(graph, samples, observer=observer, stream=stream)
     made = quantize_graph(
         graph, calibration, precision=precision, float_modules=float_modules, state=state
     )
-    progress("measuring quantization noise")
     chosen = np.linspace(0, len(samples) - 1, min(SENSITIVITY_SAMPLES, len(samples))).astype(int)
     noise = sensitivities(graph, made.graph, [samples[i] for i in chosen], stream)
     warnings = (*calibration.warnings, *made.warnings)

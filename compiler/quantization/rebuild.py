@@ -23,6 +23,7 @@ from scanlet.graph.operators import (
 )
 from scanlet.graph.operators.integer_stream_pool import FACTOR_BITS
 from scanlet.graph.quantized import quantized
+from scanlet.progress import counted
 from scanlet.quantization.integer_support import is_real
 from scanlet.quantization.parameters import for_range, span
 from scanlet.quantization.products import BIAS_DTYPE, quantize_product
@@ -65,7 +66,7 @@ class Rebuild:
                 self.new.inputs.append(self._new_stored(tensor, self.scales.of(tensor)))
             else:
                 self.new.inputs.append(self.plain(tensor))
-        for node in self.old.nodes:
+        for node in counted(self.old.nodes, "rounding the weights"):
             if not is_real(node):
                 inputs = [self.plain(tensor) for tensor in node.inputs]
                 self._append(node.op, inputs, self.plain(node.output), node)

@@ -13,6 +13,7 @@ from scanlet.execution.streams import chunks_of
 from scanlet.graph import Graph, Tensor
 from scanlet.graph.quantized import dequantized, quantized
 from scanlet.passes import StreamShape
+from scanlet.progress import counted
 from scanlet.quantization.calibration import Calibration, decibels
 
 
@@ -57,7 +58,7 @@ def compare(
     signal = dict.fromkeys((t.name for t in common), 0.0)
     noise, largest = dict(signal), dict(signal)
     same = 0
-    for sample in samples:
+    for sample in counted(samples, "measuring quantization noise"):
         carried: tuple[dict, dict] = ({}, {})
         for chunk in [sample] if stream is None else chunks_of(sample, stream):
             wanted = graph.trace(chunk, carried=carried[0])

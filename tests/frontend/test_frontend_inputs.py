@@ -12,6 +12,7 @@ from torch import nn
 
 from scanlet.errors import InputError, InvalidModelError, ModelFileError, UnsupportedModelError
 from scanlet.frontend import capture
+from scanlet.progress import told
 
 X = torch.zeros(1, 11, 4)
 
@@ -151,9 +152,27 @@ def test_a_model_that_returns_no_tensor_is_refused():
         capture(Shell(lambda *_: None), X)
 
 
+class Steps:
+    """A listener that keeps the names."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+    def stage(self, name: str) -> None:
+        self.names.append(name)
+
+    def step(self, name: str, *_: object) -> None:
+        self.names.append(name)
+
+    def note(self, text: str) -> None:
+        raise AssertionError(text)
+
+
 def test_progress_names_the_steps(model):
-    steps: list[str] = []
-    capture(model, X, progress=steps.append)
+    listener = Steps()
+    with told(listener):
+        capture(model, X)
+    steps = listener.names
     assert any("recognising" in step for step in steps)
     assert "verifying layers.0" in steps
 

@@ -13,6 +13,7 @@ from scanlet.execution.emulation import elf, tools
 from scanlet.execution.emulation.cache import cached, key_of
 from scanlet.execution.emulation.cores.base import START_FILE_OPTIONS, Core
 from scanlet.execution.scratch import scratch_directory
+from scanlet.progress import step
 from scanlet.resources import resource_dir
 
 STACK_BYTES = 128 * 1024
@@ -69,7 +70,11 @@ def build(
             *_program_units(root, sources, (*own, f"-I{root}", *includes), own),
         ]
         with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-            objects = list(pool.map(lambda unit: _compile(core, unit), units))
+            compiled = pool.map(lambda unit: _compile(core, unit), units)
+            objects = []
+            for path in compiled:
+                objects.append(path)
+                step(f"building for {core.name}", len(objects), len(units))
     path = _link(core, objects, input_size)
     image = elf.read(path, thumb=core.thumb)
     return Program(core, path, image, tuple(elf.functions(image)))

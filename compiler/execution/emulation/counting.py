@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -19,6 +20,9 @@ _OWN = {_BEGIN, _END, "scanlet_count_begin", "program_count_begin", "scanlet_cou
 
 #: Name in the counts of code that belongs to no function.
 ELSEWHERE = "(no function)"
+
+#: File of the counter in the folder of a program that is watched.
+EXECUTED = "executed"
 
 _PLUGIN = Path(__file__).with_name("plugin") / "instruction_count.c"
 _PLUGIN_OPTIONS = ("-std=c11", "-O2", "-shared", "-fPIC")
@@ -60,8 +64,11 @@ def plugin_path() -> Path:
     return cached(key, ".so", compile_to)
 
 
-def arguments(program: Program, folder: Path) -> tuple[str, ...]:
-    """QEMU's arguments for counting; the plugin will write to `folder`."""
+def arguments(program: Program, folder: Path, *, watched: bool = False) -> tuple[str, ...]:
+    """QEMU's arguments for counting; the plugin will write to `folder`.
+
+    `watched`: `executed` can tell how far the program is while it runs.
+    """
     # The linker drops what is never called.
     if not {_BEGIN, _END} <= {function.name for function in program.functions}:
         raise _not_counted(program)
@@ -75,7 +82,17 @@ def arguments(program: Program, folder: Path) -> tuple[str, ...]:
         "end": program.image.address(_END),
     }
     options = [f"{name}={address:#x}" for name, address in addresses.items()]
+    if watched:
+        options.append(f"executed={EXECUTED}")
     return ("-plugin", ",".join(["./plugin.so", "counts=counts", *options]))
+
+
+def executed(folder: Path) -> int:
+    """Instructions so far, start files and all, of a program that runs watched in `folder`."""
+    try:
+        return int.from_bytes((folder / EXECUTED).read_bytes(), sys.byteorder)
+    except FileNotFoundError:  # QEMU is still starting
+        return 0
 
 
 def read(program: Program, folder: Path) -> ByAddress:

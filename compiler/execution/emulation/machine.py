@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from scanlet.errors import ExecutionError
 from scanlet.execution.emulation import elf, tools
 from scanlet.execution.emulation.build import Program
 
+#: Seconds between two looks at a program that runs.
+_LOOK_S = 0.2
 _LAST_OUTPUT = 2000  # characters of text and of QEMU's messages shown in an error
 
 
@@ -32,8 +35,11 @@ def run(
     input_bytes: bytes = b"",
     timeout_s: float,
     arguments: tuple[str, ...] = (),
+    look: Callable[[Path], None] | None = None,
 ) -> Finished:
     """Run the program with `folder` (empty, of its own) as QEMU's working directory.
+
+    `look` is called with it now and then while the program runs.
 
     Raises ExecutionError with core, fault and last output if the program faults, runs longer than
     `timeout_s`, or returns anything but 0.
@@ -50,14 +56,7 @@ def run(
         command += ["-device", f"loader,file=input,addr={address:#x},force-raw=on"]
     started = time.monotonic()
     try:
-        done = subprocess.run(
-            [*command, *arguments],
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=timeout_s,
-            check=False,
-        )
+        returncode, said = _wait([*command, *arguments], folder, started + timeout_s, look)
     except subprocess.TimeoutExpired:
         raise _failure(program, folder, f"did not finish within {timeout_s:g} s") from None
     except OSError as error:
@@ -68,10 +67,10 @@ def run(
     )
     if "fault" in status:
         raise _failure(program, folder, f"faulted: {_with_function(program, status['fault'])}")
-    if "result" not in status or done.returncode != 0:
-        said = done.stderr.decode("utf-8", "replace").strip()[-_LAST_OUTPUT:]
-        ended = f"signal {-done.returncode}" if done.returncode < 0 else f"{done.returncode}"
-        raise _failure(program, folder, f"stopped the emulator (exit status {ended}): {said}")
+    if "result" not in status or returncode != 0:
+        ended = f"signal {-returncode}" if returncode < 0 else f"{returncode}"
+        words = said.strip()[-_LAST_OUTPUT:]
+        raise _failure(program, folder, f"stopped the emulator (exit status {ended}): {words}")
     if status["result"] != "0":
         raise _failure(program, folder, f"returned {status['result']}")
     return Finished(
@@ -80,6 +79,32 @@ def run(
         stack_bytes=int(status["stack"]),
         seconds=seconds,
     )
+
+
+def _wait(
+    command: list[str], folder: Path, deadline: float, look: Callable[[Path], None] | None
+) -> tuple[int, str]:
+    """Exit status of QEMU and what it said on standard error; it never outlives this call."""
+    with subprocess.Popen(
+        command,
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        try:
+            while True:
+                left = deadline - time.monotonic()
+                try:
+                    _, said = process.communicate(timeout=left if look is None else _LOOK_S)
+                    return process.returncode, said.decode("utf-8", "replace")
+                except subprocess.TimeoutExpired:
+                    if look is None or left <= 0:
+                        raise
+                    look(folder)
+        except BaseException:
+            process.kill()
+            raise
 
 
 def _failure(program: Program, folder: Path, what: str) -> ExecutionError:

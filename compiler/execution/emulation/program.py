@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import partial, reduce
 from operator import add
+from pathlib import Path
 
+from scanlet import progress
 from scanlet.errors import ExecutionError
 from scanlet.execution.emulation import counting, machine, tools
 from scanlet.execution.emulation.build import Program, build
@@ -96,24 +98,33 @@ def run_program(
     fused: bool = True,
     timeout_s: float = TIMEOUT_S,
     count: bool = False,
+    inferences: int = 1,
+    expected_instructions: float = 0.0,
 ) -> ProgramResult:
     """Build a program for `core`, run it once, and return what it emitted.
 
     `sources` maps file names to texts, headers included. `input_bytes` appear in RAM at
     `scanlet_input`. `output_bytes`, if given, is the number of bytes that the program must emit.
-    `defines` are preprocessor definitions ("NAME" or "NAME=VALUE"). Raises TargetError for an
-    unknown core, MissingToolError naming the packages to install, and ExecutionError if a build
-    step fails or the program faults, hangs, fails or emits another number of bytes.
+    `defines` are preprocessor definitions ("NAME" or "NAME=VALUE"). `inferences`, each of which
+    emits an equal part of the output, and `expected_instructions` are what progress is measured
+    by. Raises TargetError for an unknown core, MissingToolError naming the packages to install,
+    and ExecutionError if a build step fails or the program faults, hangs, fails or emits another
+    number of bytes.
     """
     found = find(core)
     program = build(found, sources, defines=defines, fused=fused, input_size=len(input_bytes))
+    watched = progress.watched()
+    look = look_at_counts if count else look_at_output
+    expected = expected_instructions if count else inferences
     with scratch_directory("scanlet-emulation-") as folder:
+        progress.step(_running(found, count))
         finished = machine.run(
             program,
             folder,
             input_bytes=input_bytes,
             timeout_s=timeout_s,
-            arguments=counting.arguments(program, folder) if count else (),
+            arguments=counting.arguments(program, folder, watched=watched) if count else (),
+            look=partial(look, found, output_bytes, expected) if watched else None,
         )
         counts = counting.read(program, folder) if count else None
     if output_bytes is not None and len(finished.output) != output_bytes:
@@ -133,6 +144,26 @@ def run_program(
     )
 
 
+def _running(core: Core, count: bool) -> str:
+    return f"{'counting instructions' if count else 'running'} on {core.name}"
+
+
+def look_at_counts(core: Core, _: int | None, expected: float, folder: Path) -> None:
+    """Tell how many of the instructions that the cost model expects have run."""
+    done = counting.executed(folder)
+    million = f"{done / 1e6:,.0f}"
+    of = f" of about {expected / 1e6:,.0f}" if done < expected else ""
+    progress.step(_running(core, True), done, round(max(expected, done)), f"{million}{of} million")
+
+
+def look_at_output(core: Core, size: int | None, inferences: float, folder: Path) -> None:
+    """Tell how many inferences have emitted their outputs."""
+    output = folder / "output"
+    if size and inferences > 1 and output.exists():
+        done = int(output.stat().st_size * inferences // size)
+        progress.step(_running(core, False), done, int(inferences))
+
+
 def measure(
     core: str | Core,
     sources: Mapping[str, str],
@@ -142,6 +173,7 @@ def measure(
     defines: Sequence[str] = (),
     fused: bool = True,
     timeout_s: float = TIMEOUT_S,
+    expected_instructions: float = 0.0,
 ) -> Measurement:
     """Run a program with counting; arguments and errors are those of `run_program`.
 
@@ -157,6 +189,7 @@ def measure(
         fused=fused,
         timeout_s=timeout_s,
         count=True,
+        expected_instructions=expected_instructions,
     )
     per_function = result.counts or {}
     total = reduce(add, per_function.values(), Counts())

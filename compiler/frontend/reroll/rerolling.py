@@ -33,6 +33,7 @@ from scanlet.frontend.reroll.recurrence import NotSelectiveError, Recurrence
 from scanlet.frontend.reroll.splicing import Replacement, erase_dead, splice, verify
 from scanlet.frontend.reroll.terms import NotExpressibleError
 from scanlet.frontend.source import origin
+from scanlet.progress import counted, step
 
 #: Values behind the loop that are tried as the mixer's result, each a bottleneck of the program.
 MOST_RESULTS = 24
@@ -50,6 +51,7 @@ def reroll(
     a picture of the step for a recurrence that is no selective scan, or a scan that can be neither;
     RecognitionError if a rolled loop deviates from the original.
     """
+    step("looking for loops over time")
     for node in list(program.graph.nodes):
         if is_assertion(node) and not node.users:
             program.graph.erase_node(node)
@@ -61,7 +63,7 @@ def reroll(
     parallel.write_out(program, env)
     erase_dead(program)
     records: list[MixerRecord] = []
-    for loop in _loops(program, env):
+    for loop in counted(_loops(program, env), "rolling up loops over time"):
         try:
             replacement = _recognise(loop, program, env)
         except UnsupportedModelError:

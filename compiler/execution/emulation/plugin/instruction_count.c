@@ -5,11 +5,15 @@
 // Arguments: code_begin=ADDRESS and code_end=ADDRESS (what is counted address by address), begin=
 // ADDRESS and end=ADDRESS (the instructions that start and stop the counting), counts=FILE (written
 // at every stop: a line "address instructions loads stores loaded_bytes stored_bytes" for each
-// instruction that ran, and one with the address "elsewhere" for all code outside the range).
+// instruction that ran, and one with the address "elsewhere" for all code outside the range);
+// optionally executed=FILE (a uint64_t, all instructions so far, for whoever looks while it runs).
 //
 // An instruction that loads counts as one load, however many registers it fills; the bytes tell
 // them apart. The guest has one core, so nothing here is shared between threads.
 
+#define _POSIX_C_SOURCE 200809L  // mmap and ftruncate
+
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,6 +21,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 // QEMU's plugin interface, version 1; distributions ship the emulator without its header.
 typedef uint64_t qemu_plugin_id_t;
@@ -35,6 +41,8 @@ uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn* insn);
 void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn* insn,
                                             void (*callback)(unsigned int, void*), int flags,
                                             void* data);
+void qemu_plugin_register_vcpu_tb_exec_inline(struct qemu_plugin_tb* tb, int operation,
+                                              void* counter, uint64_t amount);
 void qemu_plugin_register_vcpu_insn_exec_inline(struct qemu_plugin_insn* insn, int operation,
                                                 void* counter, uint64_t amount);
 void qemu_plugin_register_vcpu_mem_cb(struct qemu_plugin_insn* insn,
@@ -68,6 +76,7 @@ static uint64_t code_begin;
 static uint64_t begin_address;
 static uint64_t end_address;
 static const char* counts_path;
+static uint64_t* executed;  // in a file that is mapped; NULL if nobody looks
 
 static struct place* find_place(uint64_t address) {
   const bool inside = address >= code_begin && address - code_begin < place_count;
@@ -127,6 +136,9 @@ static void count_access(unsigned int cpu, qemu_plugin_meminfo_t info, uint64_t 
 static void instrument(qemu_plugin_id_t id, struct qemu_plugin_tb* block) {
   (void)id;
   const size_t count = qemu_plugin_tb_n_insns(block);
+  if (executed != NULL) {
+    qemu_plugin_register_vcpu_tb_exec_inline(block, QEMU_PLUGIN_INLINE_ADD_U64, executed, count);
+  }
   for (size_t i = 0; i < count; ++i) {
     struct qemu_plugin_insn* insn = qemu_plugin_tb_get_insn(block, i);
     const uint64_t address = qemu_plugin_insn_vaddr(insn);
@@ -144,6 +156,18 @@ static void instrument(qemu_plugin_id_t id, struct qemu_plugin_tb* block) {
   }
 }
 
+// A counter in a new file, for other processes to read; NULL where that fails.
+static uint64_t* map_counter(const char* path) {
+  const int file = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
+  if (file < 0) return NULL;
+  void* mapped = MAP_FAILED;
+  if (ftruncate(file, sizeof(uint64_t)) == 0) {
+    mapped = mmap(NULL, sizeof(uint64_t), PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+  }
+  close(file);
+  return mapped == MAP_FAILED ? NULL : mapped;
+}
+
 int qemu_plugin_install(qemu_plugin_id_t id, const struct qemu_info_t* info, int argc, char** argv);
 int qemu_plugin_install(qemu_plugin_id_t id, const struct qemu_info_t* info, int argc,
                         char** argv) {
@@ -154,6 +178,7 @@ int qemu_plugin_install(qemu_plugin_id_t id, const struct qemu_info_t* info, int
     if (value == NULL) return 1;
     ++value;
     if (strncmp(argv[i], "counts=", 7) == 0) counts_path = value;
+    if (strncmp(argv[i], "executed=", 9) == 0) executed = map_counter(value);
     if (strncmp(argv[i], "code_begin=", 11) == 0) code_begin = strtoull(value, NULL, 0);
     if (strncmp(argv[i], "code_end=", 9) == 0) code_end = strtoull(value, NULL, 0);
     if (strncmp(argv[i], "begin=", 6) == 0) begin_address = strtoull(value, NULL, 0);
