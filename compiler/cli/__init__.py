@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 import scanlet
-from scanlet.cli import bench, compile, device, inspect, report, run, targets, verify
+from scanlet.cli import bench, compile, device, doctor, inspect, report, run, targets, verify
 from scanlet.cli.running import execute
 
 __all__ = ["app", "main"]
@@ -45,6 +45,7 @@ app.command("inspect")(inspect.inspect)
 app.command("bench")(bench.bench)
 app.command("report")(report.report)
 app.command("targets")(targets.targets)
+app.command("doctor")(doctor.doctor)
 app.add_typer(device.app, name="device")
 
 

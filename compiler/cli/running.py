@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -121,10 +122,10 @@ def _speak_the_locale(stream: TextIO | None) -> None:
 
     Python itself takes LC_ALL=C for UTF-8.
     """
-    if not hasattr(stream, "reconfigure"):
+    if not isinstance(stream, io.TextIOWrapper):
         return
     plain = os.environ.get("LC_ALL") in ("C", "POSIX") and not os.environ.get("PYTHONUTF8")
     if plain:
         stream.reconfigure(encoding="ascii", errors="backslashreplace")
-    elif not (stream.encoding or "").lower().startswith("utf"):
+    elif not stream.encoding.lower().startswith("utf"):
         stream.reconfigure(errors="backslashreplace")

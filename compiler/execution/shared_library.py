@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scanlet.errors import ExecutionError, MissingToolError
+from scanlet.execution.programs import install_line, packages_of
 from scanlet.execution.scratch import scratch_directory
 from scanlet.execution.wheel import PINNED_VERSION, check_installed
 
@@ -60,8 +61,8 @@ def build_library(component: dict[str, str], *, name: str) -> HostLibrary:
         digest.update(f"{path}\0{len(text)}\0{text}".encode())
     symbol = f"scanlet_register_{digest.hexdigest()[:16]}"
     compilers = {
-        ".c": (_compiler("CC", "cc", "gcc"), C_FLAGS),
-        ".cc": (_compiler("CXX", "c++", "g++"), CXX_FLAGS),
+        ".c": (_compiler("CC", "cc"), C_FLAGS),
+        ".cc": (_compiler("CXX", "c++"), CXX_FLAGS),
     }
     for command, flags in compilers.values():
         digest.update("\0".join([*command, *flags, _version(command), PINNED_VERSION]).encode())
@@ -100,13 +101,13 @@ def _compile(
     return directory / "operator.so"
 
 
-def _compiler(variable: str, default: str, package: str) -> list[str]:
+def _compiler(variable: str, default: str) -> list[str]:
     command = shlex.split(os.environ.get(variable, "")) or [default]
     if shutil.which(command[0]) is None:
         raise MissingToolError(
             f"the compiler {command[0]!r} is not installed; it builds the generated operator for "
             "this machine",
-            hint=f"install {package} (Debian: apt install gcc g++), or point {variable} to a "
+            hint=f"{install_line(packages_of(['cc', 'c++']))} (Debian), or point {variable} to a "
             "compiler; compiling and saving the project works without it",
         )
     return command

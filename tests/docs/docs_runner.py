@@ -23,6 +23,8 @@ from scanlet.cli import app
 
 #: Programs that are never run: those that set up what the tests run in, and ESP-IDF's.
 NEVER_RUN = frozenset({"make", "pip", "git", ".", "idf.py"})
+#: Words that only a shell understands.
+SHELL = frozenset({"|", "||", "&&", ">"})
 STUBS = CHECKOUT / "tests" / "project" / "stubs"
 
 
@@ -76,19 +78,20 @@ class PageRun:
             self.here = (self.here / words[1]).resolve()
             assert self.here.is_dir(), f"{block.where}: no folder {words[1]}"
             return
-        if words[0] == "scanlet":
+        if words[0] == "scanlet" and not SHELL & set(words):
             code, printed = self._scanlet(words[1:])
         else:
             result = subprocess.run(
                 ["bash", "-ec", command],
                 cwd=self.here,
                 env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
-                capture_output=True,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
                 text=True,
                 check=False,
                 timeout=300,
             )
-            code, printed = result.returncode, result.stdout + result.stderr
+            code, printed = result.returncode, result.stdout
         assert code == 0, f"{block.where}: {command}\n{printed}"
         self.printed += printed
 

@@ -101,8 +101,8 @@ def test_commands_named_in_the_text_exist(page):
 def command_options() -> set[str]:
     group = typer.main.get_command(app)
     commands = group.commands.values()
-    found = {name for command in commands for p in command.params for name in p.opts}
-    return found | {"--help", "--version"}
+    found = {name for command in (group, *commands) for p in command.params for name in p.opts}
+    return found | {"--help"}
 
 
 def parameters() -> set[str]:

@@ -17,7 +17,7 @@ from scanlet.execution.emulation import (
     measure,
     run_program,
 )
-from scanlet.execution.emulation.tools import PACKAGES
+from scanlet.execution.programs import ORDINARY, PROGRAMS, packages_of
 
 
 def failure(core: str, broken: str, *, timeout_s: float = 60.0) -> str:
@@ -154,7 +154,7 @@ def test_missing_tools_are_named_with_their_packages(
     assert core in message
     for tool in find(core).tools:
         assert tool in message
-        assert all(package in message for package in PACKAGES[tool])
+        assert all(package in message for package in PROGRAMS[tool].packages)
     with pytest.raises(MissingToolError):
         check_tools(core)
     assert set(describe_tools(core).values()) == {None}
@@ -172,7 +172,7 @@ def test_a_missing_emulator_alone_is_named(
     with pytest.raises(MissingToolError) as caught:
         run_program(core, program(""))
     assert emulator in str(caught.value)
-    assert f"apt-get install {PACKAGES[emulator][0]}" in str(caught.value)
+    assert f"apt-get install {PROGRAMS[emulator].packages[0]}" in str(caught.value)
     assert not any(f"{tool}," in str(caught.value) for tool in compilers)
 
 
@@ -194,10 +194,11 @@ def test_counting_without_a_host_compiler_is_refused(
 def test_system_packages_are_those_that_cores_reports_and_projects_need() -> None:
     text = Path(__file__).resolve().parents[2].joinpath("system-packages.txt").read_text("utf-8")
     listed = {line.split("#")[0].strip() for line in text.splitlines()} - {""}
-    needed = {package for core in CORES.values() for t in core.tools for package in PACKAGES[t]}
-    # The browser shows reports to their test, generated projects are built with CMake, fuzzing
-    # needs clang's own libraries.
-    assert listed == needed | {"chromium", "cmake", "libclang-rt-22-dev"}
+    needed = set(packages_of(PROGRAMS)) - ORDINARY
+    # Fuzzing needs clang's own libraries, which no program stands for.
+    assert listed == needed | {"libclang-rt-22-dev"}
+    for core in CORES.values():
+        assert set(core.tools) <= set(PROGRAMS)
 
 
 def test_installed_tools_tell_their_versions(core: str) -> None:

@@ -115,7 +115,7 @@ def test_builds_at_the_same_time_do_not_disturb_each_other(cache):
 @pytest.mark.parametrize("variable", ["CC", "CXX"])
 def test_a_missing_compiler_names_what_to_install(monkeypatch, variable):
     monkeypatch.setenv(variable, "no-such-compiler")
-    with pytest.raises(MissingToolError, match="apt install gcc g") as caught:
+    with pytest.raises(MissingToolError, match="apt-get install gcc g") as caught:
         build_library(SOURCES, name="small")
     assert "no-such-compiler" in str(caught.value)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ from scanlet.graph.operators import (
     Transpose,
     Unary,
 )
+from scanlet.progress import told
 from scanlet.quantization.batched import BatchedGraph
 from scanlet.quantization.calibration import calibrate
 from scanlet.quantization.observers import OBSERVERS
@@ -167,9 +169,14 @@ def test_the_stated_noise_is_that_of_int8_in_the_range(rng: np.random.Generator)
 
 
 def test_progress_says_how_far_it_is(rng: np.random.Generator) -> None:
-    messages: list[str] = []
-    calibrate(linear_graph(rng), draw(rng, 40), progress=messages.append)
-    assert messages == ["calibrating: 0/40 samples", "calibrating: 32/40 samples"]
+    steps: list[tuple] = []
+    listener = SimpleNamespace(stage=steps.append, step=lambda *step: steps.append(step))
+    with told(listener):  # type: ignore[arg-type]
+        calibrate(linear_graph(rng), draw(rng, 40))
+    assert steps == [
+        ("calibrating", 0, 40, "0/40 samples"),
+        ("calibrating", 32, 40, "32/40 samples"),
+    ]
 
 
 def test_good_data_gives_no_warning(rng: np.random.Generator) -> None:

@@ -10,25 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scanlet.errors import ExecutionError, MissingToolError
-
-#: Debian packages that bring each program, the last one the program itself.
-PACKAGES: dict[str, tuple[str, ...]] = {
-    "arm-none-eabi-gcc": ("libnewlib-arm-none-eabi", "gcc-arm-none-eabi"),
-    "riscv64-unknown-elf-gcc": ("gcc-riscv64-unknown-elf",),
-    "clang-22": ("clang-22",),
-    "llc-22": ("llvm-22",),
-    "llvm-mc-22": ("llvm-22",),
-    "xtensa-lx106-elf-gcc": ("picolibc-xtensa-lx106-elf", "gcc-xtensa-lx106"),
-    "xtensa-lx106-elf-ld": ("binutils-xtensa-lx106",),
-    "qemu-system-arm": ("qemu-system-arm",),
-    "qemu-system-riscv32": ("qemu-system-misc",),
-    "qemu-system-xtensa": ("qemu-system-misc",),
-    "arm-none-eabi-addr2line": ("gcc-arm-none-eabi",),
-    "riscv64-unknown-elf-addr2line": ("gcc-riscv64-unknown-elf",),
-    "xtensa-lx106-elf-addr2line": ("binutils-xtensa-lx106",),
-    "cc": ("gcc",),
-    "sed": ("sed",),
-}
+from scanlet.execution.programs import PROGRAMS, install_line, packages_of
 
 #: Time limit of one compiler or linker call, in seconds.
 BUILD_TIMEOUT_S = 300.0
@@ -38,9 +20,9 @@ def find_tool(name: str) -> str:
     """Path of the program. Raises MissingToolError naming the package to install."""
     path = shutil.which(name)
     if path is None:
-        package = PACKAGES[name][-1]
+        package = PROGRAMS[name].packages[-1]
         raise MissingToolError(
-            f"{name} is not installed", hint=f"apt-get install {package} (Debian)"
+            f"{name} is not installed", hint=f"{install_line([package])} (Debian)"
         )
     return path
 
@@ -53,11 +35,10 @@ def check(core: str, tools: Sequence[str]) -> None:
     """Raise one MissingToolError for everything that running on `core` misses."""
     missing = [tool for tool in tools if not is_installed(tool)]
     if missing:
-        packages = dict.fromkeys(name for tool in missing for name in PACKAGES[tool])
         raise MissingToolError(
             f"{', '.join(missing)} not found",
             where=f"running on {core}",
-            hint=f"apt-get install {' '.join(packages)} (Debian's packages)",
+            hint=f"{install_line(packages_of(missing))} (Debian's packages)",
         )
 
 
