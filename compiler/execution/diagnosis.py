@@ -19,7 +19,7 @@ from packaging.requirements import Requirement
 from scanlet.errors import MissingToolError, ScanletError
 from scanlet.execution.emulation.cores import ALL as CORES
 from scanlet.execution.programs import PROGRAMS, how_to_get
-from scanlet.execution.wheel import load_runtime
+from scanlet.execution.wheel import check_installed
 from scanlet.progress import counted, step
 
 #: What a finding may be.
@@ -130,7 +130,7 @@ def _interpreter() -> Finding:
     except metadata.PackageNotFoundError:
         version = None
     try:
-        load_runtime()
+        check_installed()
     except MissingToolError as error:
         state = MISSING if version is None else BROKEN
         install = (error.hint.split(";")[0],) if error.hint else ()
@@ -251,19 +251,23 @@ def _host() -> Finding:
     )
 
 
+_REGISTERER = """extern "C" __attribute__((visibility("default")))
+bool SCANLET_HOST_REGISTERER(void*) { return true; }
+"""
+
+
 def _run_here() -> None:
     from scanlet.emit.flatbuffer import write_model
     from scanlet.execution.host import HostInterpreter, build_library
     from scanlet.graph import Graph, Source, Tensor, constant
     from scanlet.graph.operators import Linear
 
-    registerer = 'extern "C" __attribute__((visibility("default"))) void SCANLET_HOST_REGISTERER()'
-    build_library({"tiny.cc": f"{registerer} {{}}\n", "tiny.c": "int tiny;\n"}, name="tiny").load()
+    library = build_library({"tiny.cc": _REGISTERER, "tiny.c": "int tiny;\n"}, name="tiny")
     x = Tensor("x", (1, 2), "float32")
     graph = Graph([x], [], [])
     weights = [constant("weight", np.eye(2, dtype=np.float32)), constant("bias", np.ones(2, "f"))]
     graph.outputs = [graph.add(Linear(), (x, *weights), name="y", source=Source("", "tiny:1"))]
-    (found,) = HostInterpreter(write_model(graph, []), None).run(np.array([[2, 3]], np.float32))
+    (found,) = HostInterpreter(write_model(graph, []), library).run(np.array([[2, 3]], np.float32))
     if not np.array_equal(found, [[3, 4]]):
         raise MissingToolError(f"[3, 4] came out as {found[0].tolist()}")
 

@@ -177,6 +177,9 @@ def check_command(where: str, command: str) -> None:
 def parse(arguments: list[str]) -> None:
     """Raise click's error unless `scanlet` takes these arguments; nothing is executed."""
     group: Any = typer.main.get_command(app)
+    if arguments[0].startswith("-"):
+        assert arguments[0] in {name for option in group.params for name in option.opts}
+        return
     context = group.make_context("scanlet", [arguments[0]], resilient_parsing=True)
     name, command, _ = group.resolve_command(context, arguments[:1])
     command.make_context(name, arguments[1:], parent=context)
