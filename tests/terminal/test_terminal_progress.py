@@ -107,9 +107,8 @@ class Told:
     def stage(self, name: str) -> None:
         self.events.append(("stage", name))
 
-    def step(self, name: str, done: int, total: int, words: str) -> None:
+    def step(self, name: str, done: int, total: int, *_: str) -> None:
         self.events.append(("step", name, done, total))
-        assert not words or str(total)[0] in words
 
     def note(self, text: str) -> None:
         self.events.append(("note", text))
