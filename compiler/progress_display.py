@@ -69,11 +69,13 @@ class Display:
         if name != self._name:
             self._begin(name)
         if total:
+            first = self._progress.tasks[0].total is None  # seen even if it is all over soon
             self._progress.update(
                 self._task,
                 completed=min(done, total),
                 total=total,
                 words=words or f"{done:,}/{total:,}",
+                refresh=first,
             )
         elif words:
             self._progress.update(self._task, words=words)
