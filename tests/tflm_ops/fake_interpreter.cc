@@ -102,10 +102,10 @@ static TfLiteIntArray* ReadArray(FILE* file, int size) {
   return array;
 }
 
-static TfLiteIntArray* MakeIndices(int size) {
+static TfLiteIntArray* MakeIndices(int size, int first) {
   TfLiteIntArray* const array = static_cast<TfLiteIntArray*>(malloc((1 + size) * sizeof(int)));
   array->size = size;
-  for (int i = 0; i < size; ++i) array->data[i] = i;
+  for (int i = 0; i < size; ++i) array->data[i] = first + i;
   return array;
 }
 
@@ -129,9 +129,9 @@ static void RunNode(FILE* file, const TFLMRegistration& registration) {
   char* const options = static_cast<char*>(malloc(options_bytes));
   if (fread(options, 1, options_bytes, file) != options_bytes) exit(3);
   TfLiteNode node = {};
-  node.inputs = MakeIndices(ReadInt(file));
+  node.inputs = MakeIndices(ReadInt(file), 0);
   for (int i = 0; i < node.inputs->size; ++i) ReadTensor(file, &context->inputs[i]);
-  node.outputs = MakeIndices(ReadInt(file));
+  node.outputs = MakeIndices(ReadInt(file), node.inputs->size);
   for (int i = 0; i < node.outputs->size; ++i) ReadTensor(file, &context->outputs[i]);
   node.user_data = registration.init(context, options, options_bytes);
   const TfLiteStatus status = registration.prepare(context, &node);

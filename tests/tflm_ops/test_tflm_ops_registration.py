@@ -161,6 +161,11 @@ def with_output(**changes: Any) -> Call:
         (Call(encode_gelu(), (X,), (Y,)), "axis 2 of output 0 is 7"),
         (Call(encode_gelu(), (Tensor((1,) * 9),), (Tensor((1,) * 9),)), "rank 9"),
         (Call(encode_gelu(), (Tensor(None),), (X,)), "input 0 is missing"),
+        (with_input(0, shape=(1, 2**30, 5)), "a sequence of 1073741824 steps, at most"),
+        (with_input(0, memory=ODD_ADDRESS), "input 0 is a constant at an odd address"),
+        (Call(encode_gelu(), (Tensor((2, -3)),), (X,)), "GELU with -3 along axis 1"),
+        (Call(encode_gelu(), (Tensor((2**16, 2**16)),), (X,)), "GELU with 65536 along axis 1"),
+        (Call(encode_gelu(), (replace(X, memory=ODD_ADDRESS),), (X,)), "at an odd address"),
     ],
 )
 def test_what_does_not_fit_is_refused_in_words(interpreter: Path, node: Call, words: str) -> None:

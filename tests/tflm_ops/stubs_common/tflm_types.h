@@ -5,7 +5,14 @@ struct TfLiteContext {
 };
 
 enum TfLiteStatus { kTfLiteOk = 0, kTfLiteError = 1 };
-enum TfLiteType { kTfLiteNoType = 0, kTfLiteFloat32 = 1, kTfLiteInt32 = 2 };
+enum TfLiteType {
+  kTfLiteNoType = 0,
+  kTfLiteFloat32 = 1,
+  kTfLiteInt32 = 2,
+  kTfLiteInt16 = 7,
+  kTfLiteInt8 = 9,
+  kTfLiteInt4 = 18,  // the last one, so that 0 to 31 are valid values
+};
 
 struct TfLiteIntArray {
   int size;
