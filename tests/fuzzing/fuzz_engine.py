@@ -23,8 +23,8 @@ CORPUS = HERE / "corpus"
 FINDINGS = HERE.parents[1] / "build" / "fuzz"
 CLANG = "clang-22"
 #: `float-cast-overflow` is no part of `undefined`, but undefined all the same.
-SANITIZERS = "fuzzer,address,undefined,float-cast-overflow"
-CHECKED = ("-g", "-O1", "-fno-omit-frame-pointer", "-fno-sanitize-recover=all")
+SANITIZERS = "address,undefined,float-cast-overflow"
+CHECKED = ("-gline-tables-only", "-O1", "-fno-sanitize-recover=all")
 #: An input that runs longer than this, in seconds, counts as a hang.
 HANG = 10
 MEMORY_MIB = 1024
@@ -35,11 +35,13 @@ _SUMMARY = re.compile(r"^SUMMARY: (.*)$|^==\d+== ERROR: (libFuzzer: .*)$", re.M)
 
 @dataclass(frozen=True)
 class FuzzTarget:
-    """`sources`: .c as C11, .cc as C++17. `seeds` are well-formed inputs, `words` what is put into
+    """`sources`: .c as C11, .cc as C++17. `followers` are sources too, checked as well, but whose
+    branches do not guide the search. `seeds` are well-formed inputs, `words` what is put into
     mutated ones, `longest` the most bytes of one."""
 
     name: str
     sources: tuple[Path, ...]
+    followers: tuple[Path, ...] = ()
     includes: tuple[Path, ...] = ()
     defines: tuple[str, ...] = ()
     seeds: tuple[bytes, ...] = ()
@@ -90,12 +92,13 @@ def build(target: FuzzTarget, folder: Path) -> Path:
     common += [f"-D{define}" for define in target.defines]
     common += [f"-I{path}" for path in target.includes]
     objects = []
-    for number, source in enumerate(target.sources):
+    for number, source in enumerate((*target.sources, *target.followers)):
         language = [CLANG, "-std=c11"] if source.suffix == ".c" else [_cxx(), "-std=c++17"]
+        guides = ["-fsanitize=fuzzer-no-link"] if number < len(target.sources) else []
         objects.append(folder / f"{number}.o")
-        _compile([*language, *common, "-c", str(source), "-o", str(objects[-1])])
+        _compile([*language, *common, *guides, "-c", str(source), "-o", str(objects[-1])])
     program = folder / target.name
-    link = [_cxx(), f"-fsanitize={target.sanitizers}"]
+    link = [_cxx(), f"-fsanitize=fuzzer,{target.sanitizers}"]
     _compile([*link, *map(str, objects), "-o", str(program)])
     return program
 

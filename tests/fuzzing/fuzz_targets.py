@@ -17,7 +17,20 @@ def fuzz_serial(runs: int) -> FuzzRun:
         return fuzz(build(TARGET, Path(folder)), TARGET, runs)
 
 
+def fuzz_operator(runs: int) -> FuzzRun:
+    """The generated operator: what `prepare` accepts, what it refuses, what runs then."""
+    from operator_models import MODELS
+    from operator_nodes import operator_target
+
+    with TemporaryDirectory() as made:
+        folder = Path(made)
+        compiled = [model.compile() for model in MODELS]
+        target = operator_target("operator", compiled, folder / "sources")
+        return fuzz(build(target, folder / "program"), target, runs)
+
+
 #: `run_fuzzing.py` (make fuzz) goes through all of them.
 FUZZERS: dict[str, Callable[[int], FuzzRun]] = {
     "serial": fuzz_serial,
+    "operator": fuzz_operator,
 }
