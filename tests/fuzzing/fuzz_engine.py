@@ -1,7 +1,7 @@
 """Coverage-guided fuzzing of C and C++ with libFuzzer, under sanitizers, repeatable by its seed.
 
 A target is a source file with `LLVMFuzzerTestOneInput`, and what it is linked with. What fuzzing
-once found lies in corpus/<target>/ and is replayed as an ordinary test for ever.
+once found lies in corpus/<target>/*.bin and is replayed as an ordinary test for ever.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def build(target: FuzzTarget, folder: Path) -> Path:
 
 def corpus(name: str) -> list[Path]:
     """The inputs of a target that once were findings, or that hold a case open."""
-    return sorted(path for path in (CORPUS / name).glob("*") if path.is_file())
+    return sorted((CORPUS / name).glob("*.bin"))
 
 
 def fuzz(program: Path, target: FuzzTarget, runs: int, seed: int = 1) -> FuzzRun:
