@@ -41,13 +41,13 @@ class FuzzTarget:
 
     name: str
     sources: tuple[Path, ...]
-    followers: tuple[Path, ...] = ()
     includes: tuple[Path, ...] = ()
     defines: tuple[str, ...] = ()
     seeds: tuple[bytes, ...] = ()
     words: tuple[bytes, ...] = ()
     longest: int = 4096
     sanitizers: str = SANITIZERS
+    followers: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)

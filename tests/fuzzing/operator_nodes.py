@@ -40,11 +40,11 @@ def operator_target(name: str, models: Sequence[scanlet.Compiled], folder: Path)
     return FuzzTarget(
         name,
         tuple(sources),
-        tuple(kernels),
-        (folder, HERE, STUBS / "stubs_common", STUBS / "stubs_global"),
+        includes=(folder, HERE, STUBS / "stubs_common", STUBS / "stubs_global"),
         seeds=tuple(seeds(count)),
         words=(b"SSM1",),
         longest=80,
+        followers=tuple(kernels),
     )
 
 
