@@ -21,6 +21,7 @@ from scanlet.errors import (
 from scanlet.execution.samples import Sample, as_samples, check_tokens, random_samples
 from scanlet.graph import Graph
 from scanlet.integer_options import checked_classes, unfused
+from scanlet.one_thread import one_thread
 from scanlet.passes import ExponentialMean, Stream, StreamShape, as_pooling
 from scanlet.passes.extents import Extent
 from scanlet.planning.planner import STACK_BYTES, Alternative, Choice, choices, first_fit
@@ -122,7 +123,8 @@ def compile(
         raise InputError(f"memory_limit is {memory_limit}; it is a positive number of bytes")
     check_accepted(accept_deviation)
     symbol = _symbol(name, model)
-    with shown(enabled=progress, stages=compile_stages(precision) + (output_dir is not None)):
+    stages = compile_stages(precision) + (output_dir is not None)
+    with shown(enabled=progress, stages=stages), one_thread():
         stage("capturing the model")
         capture = frontend.capture(model, example_inputs, accept_deviation=accept_deviation)
         graph, reference, original = capture.graph, capture.reference, capture.original

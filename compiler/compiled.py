@@ -26,14 +26,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Golden:
-    """Inputs with the outputs that PyTorch computes for them; travels with the project.
+    """Inputs with the outputs that a device should compute for them; travels with the project.
 
-    `tolerance` is the largest absolute error accepted on any output.
+    `tolerance` is the largest absolute error accepted on any output. `made_by` is "generic-c", the
+    network as C without fused multiply-adds, or "numpy" where there was no compiler.
     """
 
     inputs: tuple[Sample, ...]
     outputs: tuple[Sample, ...]
     tolerance: float
+    made_by: str = "generic-c"
 
 
 @dataclass

@@ -6,14 +6,13 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from scanlet.compiled import Compiled, Golden
+from scanlet import golden
+from scanlet.compiled import Compiled
 from scanlet.errors import InputError, MissingToolError, VerificationError
 from scanlet.execution.samples import Sample
 from scanlet.execution.streams import at_the_end, chunks_of, meaning, run_stream, steps
 from scanlet.graph import Graph
 from scanlet.passes import ExponentialMean, Stream, StreamShape
-
-GOLDEN_SAMPLES = 3
 
 Reference = Callable[..., list[np.ndarray]]
 
@@ -36,22 +35,26 @@ def verify_compiled(
         raise InputError(f"tolerance is {tolerance}; it is a positive number")
     graph = compiled.graph
     assert graph is not None, "just built"
-    ran_on = "tflm-host"
+    ran_on, native = "tflm-host", None
     try:
         _ = compiled.interpreter
     except MissingToolError as error:
-        compiled.warnings.append(f"not verified: {error.message}")
-        ran_on = "numpy"
+        native = golden.native_library(compiled)
+        ran_on = "numpy" if native is None else "generic-c"
+        what = "the graph" if native is None else "the generic C library"
+        compiled.warnings.append(f"the flatbuffer was not verified, only {what}: {error.message}")
 
     def from_reset(*sample: np.ndarray) -> list[np.ndarray]:
         stored = compiled.stored_inputs(sample)
-        if ran_on == "numpy":
-            carried: dict = {}
-            return _whole(
-                lambda *part: graph.evaluate(part, "float32", carried), stored, compiled.stream
-            )
-        compiled.reset()
-        return _whole(compiled.interpreter.run, stored, compiled.stream)
+        if ran_on == "tflm-host":
+            compiled.reset()
+            return _whole(compiled.interpreter.run, stored, compiled.stream)
+        if native is not None:
+            return _whole(native.from_reset(), stored, compiled.stream)
+        carried: dict = {}
+        return _whole(
+            lambda *part: graph.evaluate(part, "float32", carried), stored, compiled.stream
+        )
 
     try:
         compiled.verification = verify(
@@ -66,19 +69,13 @@ def verify_compiled(
         if compiled.quantized is None:
             raise
         raise VerificationError(error.message, hint=_quantization_hint(compiled)) from error
-    if ran_on != "numpy":
+    if ran_on == "tflm-host":
         compiled.reset()  # a stream begins with what the user runs first
-    golden = samples[:GOLDEN_SAMPLES]
+    chosen = samples[: golden.SAMPLES]
     if compiled.stream is not None:  # one call each
-        golden = [next(chunks_of(sample, compiled.stream)) for sample in golden]
-    accepted = relative * compiled.verification.scale
-    quanta = [t.quantization.scales[0] for t in compiled.outputs if t.quantization]
-    if quanta:  # what integers did here, they do on the device, but for a step or two
-        accepted = min(accepted, compiled.verification.max_error + 2 * max(quanta))
-    compiled.golden = Golden(
-        inputs=tuple(golden),
-        outputs=tuple(tuple(reference(*sample)) for sample in golden),
-        tolerance=accepted,
+        chosen = [next(chunks_of(sample, compiled.stream)) for sample in chosen]
+    compiled.golden = golden.golden_vectors(
+        compiled, chosen, reference, relative, compiled.verification.magnitude
     )
 
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs the golden vectors (inputs with the outputs of PyTorch) through the interpreter.
+// Runs the golden vectors (inputs with the outputs they should give) through the interpreter.
 #ifndef SELF_TEST_H_
 #define SELF_TEST_H_
 

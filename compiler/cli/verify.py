@@ -16,7 +16,7 @@ def verify(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Run the stored golden inputs and compare with the outputs that PyTorch computed."""
+    """Run the stored golden inputs and compare with the outputs stored with them."""
     from scanlet.project_files import verify_golden
 
     with working(quiet=quiet):

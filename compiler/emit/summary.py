@@ -144,6 +144,7 @@ def summarize(
             "inputs": len(compiled.inputs),
             "outputs": len(compiled.outputs),
             "tolerance": compiled.golden.tolerance,
+            "made_by": compiled.golden.made_by,
         },
         "steps": length,
         "expected": expected_costs(extents, length),

@@ -26,7 +26,8 @@ class Verification:
     while max_error <= tolerance * scale. `label_agreement` is None where no output looks like
     class scores; `labels` are then the largest classes, (reference's, model's), a pair a sample.
     `accuracy`, where the samples' classes are known besides, is the share of right labels of
-    PyTorch and of the compiled model.
+    PyTorch and of the compiled model. `magnitude` is the largest of the compiled model's own
+    outputs (at least 1e-6).
     """
 
     samples: int
@@ -38,6 +39,7 @@ class Verification:
     ran_on: str
     labels: tuple[tuple[int, int], ...] = ()
     accuracy: tuple[float, float] | None = None
+    magnitude: float = 0.0
 
     @property
     def passed(self) -> bool:
@@ -58,7 +60,7 @@ def compare(
     `classes` says which of them should be the largest, by sample.
     """
     errors: list[np.ndarray] = []
-    scale = 1e-6
+    scale = magnitude = 1e-6
     labels: list[tuple[int, int]] = []
     for output, reference in zip(outputs, references, strict=True):
         for got, want in zip(output, reference, strict=True):
@@ -67,6 +69,8 @@ def compare(
             errors.append(np.nan_to_num(error, nan=np.inf, posinf=np.inf).ravel())
             finite = np.abs(want[np.isfinite(want)])
             scale = max(scale, float(finite.max()) if finite.size else 0.0)
+            finite = np.abs(got[np.isfinite(got)])
+            magnitude = max(magnitude, float(finite.max()) if finite.size else 0.0)
         if len(reference) == 1 and reference[0].size == reference[0].shape[-1] > 1:
             labels.append((int(np.argmax(reference[0])), int(np.argmax(output[0]))))
     everything = np.concatenate(errors)
@@ -84,6 +88,7 @@ def compare(
         ran_on=ran_on,
         labels=tuple(labels),
         accuracy=accuracy,
+        magnitude=magnitude,
     )
 
 

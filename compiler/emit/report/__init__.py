@@ -27,7 +27,7 @@ classes (null, or of the verified samples {against, samples, classes, agreement,
 [{expected, found, count}]}); evaluation (null, or the same against labels that were given);
 quantization (null at float32) {state, observer, islands [{nodes, modules, reasons}], sensitivity
 [{name, noise_db (null: exact, or zero throughout), largest_error, dtype}]};
-golden {samples, inputs, outputs, tolerance};
+golden {samples, inputs, outputs, tolerance, made_by};
 steps: of the longest recurrence; expected [{core, tile, instructions, per_step}] by the cost model
 (null where it does not fit); measurements [{core, compiler, fused, tile, instructions, per_step,
 loads, stores, ram_bytes, stack_bytes, text_bytes, rodata_bytes, parts, kernels}] exact, on
