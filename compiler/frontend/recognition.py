@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from scanlet.errors import RecognitionError
+from scanlet.errors import InvalidModelError, RecognitionError
 from scanlet.frontend.dialects import AnyMixer, CanonicalMixer, ModuleParameters, recognise
 
 #: Largest deviation accepted, relative to the largest output. Float32 rounding stays near 1e-6.
@@ -206,6 +206,12 @@ def _deviation(mixer: AnyMixer, x: Tensor, got: Any) -> float:
             f"tensor {tuple(want.shape)}",
             where=where,
             hint="return the mixer's output alone, as scanlet.nn.MambaMixer does",
+        )
+    if not (got.isfinite().all() or want.isfinite().all()):
+        raise InvalidModelError(
+            "becomes NaN or infinite in PyTorch on random input of magnitude 1 to 4",
+            where=where,
+            hint="look for weights far beyond the others, and for decay rates A above zero",
         )
     scale = max(float(want.abs().max()), 1e-12)
     deviation = float((got - want).abs().max()) / scale

@@ -33,7 +33,12 @@ int main(void) {{
 
 
 def run_generic(
-    graph: Graph, folder: Path, *batches: list[np.ndarray], tile: int = 4, expect: int = 0
+    graph: Graph,
+    folder: Path,
+    *batches: list[np.ndarray],
+    tile: int = 4,
+    expect: int = 0,
+    flags: tuple[str, ...] = (),
 ) -> list:
     """Compile the library with a small main and run each batch of inputs; outputs per batch.
 
@@ -63,7 +68,7 @@ def run_generic(
         )
     )
     sources = [path.name for path in folder.glob("*.c")]
-    subprocess.run(["gcc", *FLAGS, *sources, "-o", "run"], cwd=folder, check=True)
+    subprocess.run(["gcc", *FLAGS, *flags, *sources, "-o", "run"], cwd=folder, check=True)
     data = b"".join(array.tobytes() for batch in batches for array in batch)
     done = subprocess.run(["./run"], cwd=folder, input=data, capture_output=True, check=False)
     assert done.returncode == expect, done.stderr.decode()

@@ -205,3 +205,12 @@ def test_a_damaged_a_log_is_refused_by_name(value):
         model.layers[0].A_log[2, 1] = value
     with pytest.raises(InvalidModelError, match=r"layers\.0\.A_log"):
         capture(model, X)
+
+
+@pytest.mark.parametrize("name", ["in_proj", "x_proj", "conv1d"])
+def test_a_mixer_that_overflows_is_not_taken_for_another_function(name):
+    model = copy.deepcopy(Classifier(mixer("own")))
+    with torch.no_grad():
+        getattr(model.layers[0], name).weight *= 1e20
+    with pytest.raises(InvalidModelError, match=r"layers\.0: becomes NaN or infinite in PyTorch"):
+        capture(model, X)

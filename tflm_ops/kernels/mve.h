@@ -56,6 +56,9 @@ SCANLET_INLINE float32x4_t scanlet_mve_reciprocal(const float32x4_t x) {
   return vfmaq_f32(y, y, vfmsq_f32(one, x, y));
 }
 
+// The next two compare bits: to a float comparison "less than" a NaN is less, and compilers turn
+// "greater than" into it. All NaN that these cores compute lie above zero.
+
 SCANLET_INLINE float32x4_t scanlet_mve_softplus(const float32x4_t x) {
   const float32x4_t e = scanlet_mve_exp(vnegq_f32(vabsq_f32(x)));
   const float32x4_t s = vmulq_f32(e, scanlet_mve_reciprocal(vaddq_n_f32(e, 2.0f)));
@@ -66,14 +69,15 @@ SCANLET_INLINE float32x4_t scanlet_mve_softplus(const float32x4_t x) {
   p = vfmasq_n_f32(p, q, 3.3333337e-01f);
   const float32x4_t twice = vaddq_f32(s, s);
   const float32x4_t log1p = vfmaq_f32(twice, vmulq_f32(twice, q), p);
-  const float32x4_t positive = vpselq_f32(vdupq_n_f32(0.0f), x, vcmpltq_n_f32(x, 0.0f));
-  return vaddq_f32(positive, log1p);
+  const int32x4_t positive = vmaxq_s32(vreinterpretq_s32_f32(x), vdupq_n_s32(0));
+  return vaddq_f32(vreinterpretq_f32_s32(positive), log1p);
 }
 
 SCANLET_INLINE float32x4_t scanlet_mve_silu(const float32x4_t x) {
   const float32x4_t e = scanlet_mve_exp(vnegq_f32(x));
   const float32x4_t y = vmulq_f32(x, scanlet_mve_reciprocal(vaddq_n_f32(e, 1.0f)));
-  return vpselq_f32(vdupq_n_f32(0.0f), y, vcmpltq_n_f32(x, -87.0f));
+  const mve_pred16_t below = vcmphiq_n_u32(vreinterpretq_u32_f32(x), 0xc2ae0000u);  // -87
+  return vpselq_f32(vdupq_n_f32(0.0f), y, below);
 }
 
 // The T-strided column of up to four channels as one vector: offsets and which lanes are there.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sliding mean or maximum along time.
+// Sliding mean or maximum along time. As in TFLM, a maximum starts at the lowest finite number and
+// leaves NaN out.
 #ifndef SCANLET_SHELL_POOL1D_H_
 #define SCANLET_SHELL_POOL1D_H_
 
@@ -14,8 +15,8 @@ static inline void scanlet_pool1d(const float* x, float* y, const int32_t out_le
   for (int32_t t = 0; t < out_length; ++t) {
     for (int32_t c = 0; c < channels; ++c) {
       const float* const in = x + (ptrdiff_t)t * stride * channels + c;
-      float value = in[0];
-      for (int32_t k = 1; k < kernel; ++k) {
+      float value = mean ? in[0] : -3.40282347e+38f;
+      for (int32_t k = mean ? 1 : 0; k < kernel; ++k) {
         const float next = in[(ptrdiff_t)k * channels];
         value = mean ? value + next : (next > value ? next : value);
       }

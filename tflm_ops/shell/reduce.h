@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reductions: the walk's first three axes stay, the last two are reduced.
+// Reductions: the walk's first three axes stay, the last two are reduced. As in TFLM, extremes
+// start at the farthest finite number and leave NaN out.
 #ifndef SCANLET_SHELL_REDUCE_H_
 #define SCANLET_SHELL_REDUCE_H_
 
@@ -23,7 +24,8 @@ static inline void scanlet_reduce(const scanlet_reduce_kind kind, const float* x
         const float* const in = x + (ptrdiff_t)a * s->stride[0] + (ptrdiff_t)b * s->stride[1] +
                                 (ptrdiff_t)c * s->stride[2];
         const int is_sum = kind == SCANLET_MEAN || kind == SCANLET_SUM;
-        float value = is_sum ? 0.0f : in[0];
+        const float farthest = kind == SCANLET_MAX ? -3.40282347e+38f : 3.40282347e+38f;
+        float value = is_sum ? 0.0f : farthest;
         for (int32_t d = 0; d < s->extent[3]; ++d)
           for (int32_t e = 0; e < s->extent[4]; ++e) {
             const float next = in[(ptrdiff_t)d * s->stride[3] + (ptrdiff_t)e * s->stride[4]];
