@@ -1,6 +1,7 @@
 # Two commands that need nothing but Python >= 3.11 (with venv), gcc, g++ and make:
 #   make demo   sets everything up, compiles a trained Mamba and runs it in the real TFLM interpreter
 #   make test   sets everything up, system packages included, and runs all tests
+# What CI has no time for: make soak tries what is random for much longer.
 # Everything from PyPI goes into .venv; `make clean` removes what was built.
 
 PYTHON ?= python3
@@ -16,7 +17,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo test bench fuzz dialect-table docs system-packages setup lint format typecheck clean
+.PHONY: demo test soak bench fuzz dialect-table docs system-packages setup lint format typecheck clean
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/.demo-installed
@@ -25,6 +26,12 @@ demo: $(VENV)/.demo-installed
 # One thread each: as many test processes as there are cores run side by side.
 test: system-packages $(VENV)/.test-installed
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(PYTEST_ARGS)
+
+# Random trials, a line each: other ones in each run, and what they found at the end.
+SOAK_SHAPES ?= 300
+soak: system-packages $(VENV)/.test-installed
+	SCANLET_SOAK_SHAPES=$(SOAK_SHAPES) OMP_NUM_THREADS=1 \
+	  $(BIN)/python -m pytest -q -s tests/shapes/test_shapes_agreement.py
 
 # Instruction counts on emulated cores: the figures of README.md.
 bench: system-packages $(VENV)/.test-installed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from scanlet.planning.plan import Plan
     from scanlet.planning.planner import Alternative, Choice
     from scanlet.quantization.quantize import Quantized
+
+
+_BUILDING = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -78,8 +82,11 @@ class Compiled(Exchange):
         """The TFLM interpreter of this machine with the generated operator (built on first use)."""
         from scanlet.execution.host import HostInterpreter, build_library
 
-        library = build_library(self.component, name=self.name) if self.component else None
-        return HostInterpreter(self.tflite, library)
+        with _BUILDING:
+            if "interpreter" not in self.__dict__:  # no other thread has built it meanwhile
+                library = build_library(self.component, name=self.name) if self.component else None
+                self.__dict__["interpreter"] = HostInterpreter(self.tflite, library)
+        return self.__dict__["interpreter"]
 
     @cached_property
     def description(self) -> ModelDescription:

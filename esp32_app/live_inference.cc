@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "live_inference.h"
 
+#include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
@@ -22,6 +23,9 @@ namespace {
 // every inference otherwise.
 constexpr int64_t kTurnMicroseconds = 500000;
 
+// In place of a winner: no number came out.
+constexpr size_t kNothing = SIZE_MAX - 1;
+
 // An output has no more values than bytes.
 float g_scores[config::kOutputBytes[0]];
 
@@ -42,6 +46,15 @@ void PrintWinner(const TfLiteTensor* output, long duration_us) {
   }
 }
 
+// A NaN or an infinity in the input spoils what depends on it; in stream mode all that follows.
+bool Spoilt(const TfLiteTensor* output) {
+  const size_t count = ValueCount(output);
+  for (size_t i = 0; i < count; ++i) {
+    if (!std::isfinite(GetValue(output, i))) return true;
+  }
+  return false;
+}
+
 // True if the user's hook has dealt with it.
 bool HandOver(const TfLiteTensor* output) {
   const size_t count = ValueCount(output);
@@ -56,7 +69,7 @@ void RunLiveInference(tflite::MicroInterpreter* interpreter) {
   const bool stream = std::strcmp(config::kMode, "stream") == 0;
   TfLiteTensor* const input = interpreter->input(0);
   const size_t count = ValueCount(input);
-  size_t shown = SIZE_MAX;
+  size_t shown = SIZE_MAX;  // the winner that was printed last
   int64_t last_turn = esp_timer_get_time();
   interpreter->Reset();
   while (const float* const values = scanlet_next_input(count)) {
@@ -67,6 +80,12 @@ void RunLiveInference(tflite::MicroInterpreter* interpreter) {
     const int64_t end = esp_timer_get_time();
     if (status != kTfLiteOk) {
       std::printf("live: the inference failed\n");
+    } else if (Spoilt(interpreter->output(0))) {
+      if (shown != kNothing || !stream) {  // once, and not each hop of a broken sensor
+        std::printf("live: no number comes out%s\n", stream ? ", the stream starts again" : "");
+      }
+      interpreter->Reset();
+      shown = kNothing;
     } else if (!stream) {
       PrintWinner(interpreter->output(0), static_cast<long>(end - start));
     } else if (!HandOver(interpreter->output(0)) && Winner(interpreter->output(0)) != shown) {

@@ -1,5 +1,5 @@
 """What operators outside the mixers make of NaN, infinities, subnormal numbers and -0: the generic
-library does as TFLM does, but that it keeps infinities (docs/robustness.md)."""
+library does as TFLM does, but that it keeps infinities (docs/special-values.md)."""
 
 from __future__ import annotations
 

@@ -60,6 +60,13 @@ def test_class_and_score_of_each_recording_are_printed_then_the_port_is_served(
     assert shown.index(live[-1]) < shown.index("ready: serving inference on this port")
 
 
+@pytest.mark.parametrize("fault", ["nan", "infinite"])
+def test_what_is_no_number_is_no_class(program: Path, spec: ProjectSpec, fault: str) -> None:
+    shown = lines(run_application(program, fault))
+    live = [line for line in shown if line.startswith("live: ")]
+    assert live == ["live: no number comes out"] * len(spec.golden_outputs)
+
+
 def test_without_labels_the_class_is_a_number(spec: ProjectSpec, tmp_path: Path) -> None:
     bare = dataclasses.replace(spec, labels=())
     output = run_application(

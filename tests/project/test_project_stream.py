@@ -101,6 +101,36 @@ def test_the_hooks_get_every_hop_and_may_clear_the_state(
     assert not any(line.startswith("live: ") for line in shown)
 
 
+BROKEN_SENSOR = """
+#include "app_config.h"
+#include "input_source.h"
+#include <cmath>
+#include <vector>
+
+// The first golden chunk five times, with NaN in the second and the third.
+extern "C" const float* scanlet_next_input(size_t count) {
+  static size_t next = 0;
+  if (next == 5) return nullptr;
+  const float* const golden = static_cast<const float*>(config::kGoldenInputs[0]);
+  static std::vector<float> chunk;
+  chunk.assign(golden, golden + count);
+  if (next == 1 || next == 2) chunk[count - 1] = NAN;
+  ++next;
+  return chunk.data();
+}
+"""
+
+
+def test_a_nan_in_the_input_is_told_once_and_does_not_stay_in_the_state(
+    stream_spec: ProjectSpec, tmp_path: Path
+) -> None:
+    shown = run_application(built(stream_spec, tmp_path, BROKEN_SENSOR)).decode().splitlines()
+    winner = stream_spec.labels[int(np.argmax(stream_spec.golden_outputs[0][0]))]
+    live = [line.split(", score")[0] for line in shown if line.startswith("live: ")]
+    spoilt = "live: no number comes out, the stream starts again"
+    assert live == [f"live: {winner}", spoilt, f"live: {winner}"]
+
+
 def test_the_port_takes_chunks_and_clears_the_state_between_recordings(
     stream_spec: ProjectSpec, tmp_path: Path
 ) -> None:

@@ -1,8 +1,8 @@
 """Models of random shapes: TFLM, the generic C library, NumPy and PyTorch agree on all of them.
 
 What is accepted: integer mixers to the bit, other integer nodes by a step of their output, float
-networks by PyTorch's own rounding error (docs/robustness.md). CI tries the corners and some drawn
-shapes, always the same; `make soak` draws hundreds of others and prints the worst errors.
+networks by PyTorch's own rounding error (docs/special-values.md). CI tries the corners and some
+drawn shapes, always the same; `make soak` draws hundreds of others and prints the worst errors.
 """
 
 from __future__ import annotations
