@@ -29,7 +29,7 @@ def test_drawn_shapes_agree(tally) -> None:
 
 
 def test_drawn_relatives_agree(tally) -> None:
-    @trials(SOAK // 5 or 4)
+    @trials(SOAK // 5 or 2)
     @given(shape=shapes(("mamba2", "diagonal")))
     def agree(shape: Shape) -> None:
         tally(shape, check(shape))

@@ -145,30 +145,6 @@ def test_integer_models_saturate_and_refuse_nan(precision: str) -> None:
         np.testing.assert_array_equal(compiled.run(with_value(shape, tiny)), zero)
 
 
-@pytest.mark.parametrize("precision", ["int8", "int16x8"])
-def test_nan_in_a_float_part_ends_at_the_first_integer_tensor(precision: str) -> None:
-    shape = Shape(length=10, d_model=6, features=3, classes=2, pooling="mean")
-    (clean,) = samples(shape, 1, seed=1)
-    compiled = scanlet.compile(
-        torch_model(shape),
-        torch.from_numpy(clean),
-        precision=precision,
-        calibration_data=samples(shape, 3, seed=0),
-        float_modules=["input"],
-        progress=False,
-    )
-    assert compiled.inputs[0].quantization is None
-    before = compiled.run(clean)
-    graph = compiled.graph
-    assert graph is not None
-    with generic_library(graph, make_plan(graph, find("generic"))) as run:
-        for value in NOT_FINITE:
-            x = with_value(shape, value)
-            assert np.isfinite(compiled.run(x)).all()
-            run([x])  # nothing that C leaves undefined: that would trap
-            np.testing.assert_array_equal(compiled.run(clean), before)
-
-
 @pytest.mark.parametrize("core", ["cortex-m7", "cortex-m55", "xtensa-fpu", "rv32imc"])
 def test_cores_spoil_the_same_outputs(core: str) -> None:
     shape = MODELS["normed"]
