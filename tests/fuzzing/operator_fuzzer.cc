@@ -16,6 +16,11 @@ static bool Is(const TensorCase* tensor, int32_t type, const std::vector<int32_t
          tensor->size_of_dims == static_cast<int32_t>(dims.size()) && tensor->dims == dims;
 }
 
+// Whether there is memory, and at an address that no number could be read from.
+static bool LiesOdd(const TensorCase& tensor) {
+  return tensor.memory == Memory::kOdd && DeclaredBytes(tensor) <= kLargestBuffer;
+}
+
 static bool FitsGelu(const Case& made) {
   const TensorCase* const x = At(made, made.inputs, 0);
   if (made.inputs.size() != 1 || x == nullptr || x->type != 1 || x->size_of_dims < 0 ||
@@ -28,7 +33,7 @@ static bool FitsGelu(const Case& made) {
     bytes = std::min<int64_t>(bytes * size, int64_t{INT32_MAX} + 1);
     if (bytes > INT32_MAX) return false;
   }
-  return x->memory != Memory::kOdd && Is(At(made, made.outputs, 0), 1, x->dims);
+  return !LiesOdd(*x) && Is(At(made, made.outputs, 0), 1, x->dims);
 }
 
 static bool FitsLayer(const Case& made, const NodeFact& node) {
@@ -38,7 +43,7 @@ static bool FitsLayer(const Case& made, const NodeFact& node) {
   const int32_t length = x->dims[1];
   const TensorFact& input = node.inputs[0];
   if (length < 1 || (node.max_length != 0 && length > node.max_length)) return false;
-  if (!Is(x, input.type, {1, length, input.dims[2]}) || x->memory == Memory::kOdd) return false;
+  if (!Is(x, input.type, {1, length, input.dims[2]}) || LiesOdd(*x)) return false;
   const int64_t steps = int64_t{length} + node.ahead;
   const int32_t widest = std::max(input.dims[2], node.output.dims[node.pooled ? 1 : 2]);
   if (steps * widest * 4 > INT32_MAX) return false;
