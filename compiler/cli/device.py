@@ -9,6 +9,7 @@ import numpy as np
 import typer
 
 import scanlet
+from scanlet.cli import completion
 from scanlet.cli.arrays import first_array
 from scanlet.cli.documents import print_json
 from scanlet.cli.options import Json, Project, Quiet, working
@@ -88,13 +89,20 @@ def evaluate(
     baud: Baud = 115200,
     timeout: Timeout = 1.0,
     limit: Annotated[int | None, typer.Option(min=1, help="Only this many samples.")] = None,
+    on: Annotated[
+        str | None,
+        typer.Option(
+            help="Compare with the C library on this emulated core, bit by bit.",
+            autocompletion=completion.cores,
+        ),
+    ] = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Run a set of samples on a board and here, and compare bit by bit.
 
-    Ends with exit code 1 if the outputs differ: integers at all, float32 beyond the project's
-    tolerance.
+    Ends with exit code 1 if the outputs differ: with TFLM on the board integers at all, with the
+    plain C library by more than 2 steps; float32 by more than the project's tolerance.
     """
     from scanlet.execution.device.evaluation import evaluate_on_board
 
@@ -110,6 +118,7 @@ def evaluate(
             compiled,
             inputs,
             classes,
+            on=on,
             progress=lambda done, of: step("evaluating on the board", done, of),
         )
     if as_json:

@@ -70,20 +70,28 @@ def print_run(info: DeviceInfo, arrays: Sequence[np.ndarray], latencies: Sequenc
 
 def print_evaluation(result: BoardEvaluation, labels: Sequence[str]) -> None:
     console = Console(highlight=False)
+    on_host = result.compared_with == "tflm-host"
     word = "[green]PASS[/green]" if result.passed else "[red]FAIL[/red]"
     console.print(
         f"{word} {result.equal} of {result.samples} samples have the same bits on the board and "
-        "on this machine"
+        + ("on this machine" if on_host else f"on the emulated {result.compared_with}")
     )
     table = Table.grid(padding=(0, 2))
-    table.add_row(
-        "largest difference", f"{result.max_difference:.3g} ({result.accepted:.3g} accepted)"
-    )
+    found, accepted = result.difference, result.accepted
+    differences = []
+    if result.integers:
+        differences.append(f"{found.steps} steps ({accepted.steps} accepted)")
+    if result.floats:
+        differences.append(f"{found.error:.3g} ({accepted.error:.3g} accepted)")
+    table.add_row("largest difference", ", ".join(differences))
     if result.differing:
         table.add_row("samples that differ", ", ".join(map(str, result.differing)))
     if result.accuracy_board is not None and result.accuracy_host is not None:
         table.add_row("accuracy on the board", f"{result.accuracy_board:.2%}")
-        table.add_row("accuracy on this machine", f"{result.accuracy_host:.2%}")
+        table.add_row(
+            "accuracy on this machine" if on_host else "accuracy on the emulated core",
+            f"{result.accuracy_host:.2%}",
+        )
     table.add_row(
         "an inference",
         f"{result.latency_us_mean:,.0f} us on average, at most {result.latency_us_max:,} us",

@@ -69,8 +69,9 @@ def port(integer: Firmware) -> Iterator[str]:
     emulator.communicate()
 
 
-def evaluate(firmware: Firmware, port: str, data: Path) -> dict:
+def evaluate(firmware: Firmware, port: str, data: Path, *options: str) -> dict:
     words = ("device", "evaluate", firmware.project, "--port", port, "--data", data, "--json")
+    words += options
     result = CliRunner().invoke(app, [*map(str, words)])
     assert result.exit_code == 0, result.output
     return json.loads(result.output)
@@ -99,7 +100,7 @@ def test_every_answer_is_right_over_a_bad_line(integer: Firmware) -> None:
     assert sum(row["faults"].values()) >= 8
 
 
-def test_floats_agree_within_the_tolerance_of_the_project(
+def test_floats_agree_within_the_tolerance_and_have_the_bits_of_the_emulated_core(
     samples: np.ndarray, tmp_path: Path
 ) -> None:
     """The chip's build has fused multiply-adds, which round differently."""
@@ -115,7 +116,10 @@ def test_floats_agree_within_the_tolerance_of_the_project(
     np.save(tmp_path / "x.npy", samples[:6])
     with Line([*QEMU, "-serial", "stdio", "-kernel", firmware.image]) as line:
         found = evaluate(firmware, line.port, tmp_path / "x.npy")
+        exact = evaluate(firmware, line.port, tmp_path / "x.npy", "--on", "cortex-m7")
     assert found["passed"]
-    assert found["accepted"] == compiled.golden.tolerance
-    assert 0 <= found["max_difference"] < 1e-5
+    assert found["accepted"] == {"steps": 2, "error": compiled.golden.tolerance}
+    assert 0 <= found["difference"]["error"] < 1e-5
     assert found["accuracy_board"] is None
+    assert (exact["compared_with"], exact["equal"]) == ("cortex-m7", 6)
+    assert exact["accepted"] == exact["difference"] == {"steps": 0, "error": 0.0}

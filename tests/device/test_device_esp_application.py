@@ -14,6 +14,8 @@ from examples.benchmark.serial_faults import Faults, Line
 from examples.benchmark.serial_link import compile_served, over_a_line
 from scanlet.cli import app
 from scanlet.emit.generic_source import render_generic
+from scanlet.errors import InputError
+from scanlet.execution.device.evaluation import evaluate_on_board
 from scanlet.targets import find
 from tests.project.project_device import build_application
 
@@ -49,9 +51,12 @@ def test_evaluate_finds_the_bits_of_this_machine(
         assert result.exit_code == 0, result.output
         found = json.loads(result.output)
         assert (found["passed"], found["equal"]) == (True, len(samples))
+        assert found["accepted"]["steps"] == 0
         assert found["statistics"]["stack_unused"] == 2345
         with scanlet.Device(line.port) as board:
             assert board.info.runs == "tflm"
+            with pytest.raises(InputError, match="the board runs TensorFlow Lite Micro"):
+                evaluate_on_board(board, compiled, [samples], on="cortex-m7")
             assert board.info.target == "esp32s3"
             assert board.self_test().passed
     assert compiled.mode == board.mode

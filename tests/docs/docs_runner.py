@@ -181,5 +181,8 @@ def parse(arguments: list[str]) -> None:
         assert arguments[0] in {name for option in group.params for name in option.opts}
         return
     context = group.make_context("scanlet", [arguments[0]], resilient_parsing=True)
-    name, command, _ = group.resolve_command(context, arguments[:1])
-    command.make_context(name, arguments[1:], parent=context)
+    while hasattr(group, "resolve_command"):
+        name, group, arguments = group.resolve_command(context, arguments)
+        context = group.make_context(
+            name, list(arguments), parent=context, resilient_parsing=hasattr(group, "commands")
+        )

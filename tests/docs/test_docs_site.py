@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlparse
 
 import pytest
@@ -99,10 +100,13 @@ def test_commands_named_in_the_text_exist(page):
 
 
 def command_options() -> set[str]:
-    group = typer.main.get_command(app)
-    commands = group.commands.values()
-    found = {name for command in (group, *commands) for p in command.params for name in p.opts}
-    return found | {"--help"}
+    return options_of(typer.main.get_command(app)) | {"--help"}
+
+
+def options_of(command: Any) -> set[str]:
+    """Of a command, and of those in it where it is a group."""
+    found = {name for parameter in command.params for name in parameter.opts}
+    return found.union(*(options_of(one) for one in getattr(command, "commands", {}).values()))
 
 
 def parameters() -> set[str]:
