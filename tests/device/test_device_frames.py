@@ -59,8 +59,11 @@ def test_a_truncated_frame_does_not_take_the_next_one_along(first, second, data)
     cut = data.draw(st.integers(0, len(whole) - 1))
     reader = FrameReader()
     found = reader.feed(whole[:cut] + second.encoded()) + reader.forget()
-    assert second in found
-    assert [one for one in found if isinstance(one, Frame)].count(second) == 1
+    frames = [one for one in found if isinstance(one, Frame)]
+    if second.encoded().startswith(whole[cut:]):
+        assert frames == [first]  # what was lost are the same bytes that follow
+    else:
+        assert frames == [second]
 
 
 @settings(deadline=None)
