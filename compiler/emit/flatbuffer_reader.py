@@ -19,6 +19,7 @@ from scanlet.emit.model_description import (
 )
 from scanlet.emit.operator_table import BUILTINS, CUSTOM_CODE
 from scanlet.emit.validation.model import ALIGNMENT, check_model
+from scanlet.emit.validation.node import HINT
 from scanlet.errors import ModelFileError
 from scanlet.graph import Quantization
 
@@ -60,10 +61,11 @@ def read_model(tflite_bytes: bytes) -> ModelDescription:
     return _read(bytes(tflite_bytes))[0]
 
 
-def _read(data: bytes, *, strict: bool = False) -> tuple[ModelDescription, dict[str, Any]]:
-    """The description and the Model table that it comes from."""
+def _read(data: bytes) -> tuple[ModelDescription, dict[str, Any], str]:
+    """The description, the Model table that it comes from, and what scanlet never writes in it."""
     options = {code: name for code, name in _OPTION_TABLES.items() if name in SCHEMA}
-    model = Walker(data, options, strict=strict).root(IDENTIFIER)
+    walker = Walker(data, options)
+    model = walker.root(IDENTIFIER)
     if model["version"] != SCHEMA_VERSION:
         raise ModelFileError(f"schema version {model['version']}, expected {SCHEMA_VERSION}")
     if len(model["subgraphs"]) != 1:
@@ -93,7 +95,7 @@ def _read(data: bytes, *, strict: bool = False) -> tuple[ModelDescription, dict[
         metadata=metadata,
         size=len(data),
     )
-    return result, model
+    return result, model, walker.oddity
 
 
 def validate(tflite_bytes: bytes, *, sealed: bool = False) -> ModelDescription:
@@ -103,16 +105,16 @@ def validate(tflite_bytes: bytes, *, sealed: bool = False) -> ModelDescription:
     field and operator (see `scanlet.emit.validation`). `sealed` refuses all others.
     """
     data = bytes(tflite_bytes)
-    description, model = _read(data)
+    description, model, oddity = _read(data)
     ours = False
     for entry in model["metadata"]:
         if entry["name"] == seal.METADATA_NAME:
             span = model["buffers"][entry["buffer"]]["data"]
             seal.check(data, span.start, span.size)
             ours = True
-    if ours:
-        description, model = _read(data, strict=True)
-    elif sealed:
+    if ours and oddity:
+        raise ModelFileError(f"the flatbuffer is damaged: {oddity}", hint=HINT)
+    if sealed and not ours:
         raise ModelFileError(
             "the flatbuffer carries no checksum of scanlet",
             hint="only flatbuffers that scanlet wrote are run",

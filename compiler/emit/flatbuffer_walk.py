@@ -7,8 +7,7 @@ their input. Tables become dictionaries, vectors lists, byte vectors spans of th
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 from scanlet.errors import ModelFileError
 
@@ -138,6 +137,7 @@ DEFAULTS = {
         for field in ("dilation_w_factor", "dilation_h_factor")
     },
 }
+_FORMS = {code: struct.Struct("<" + code) for code in "bB?hHiIfqQ"}
 
 
 class Span(NamedTuple):
@@ -156,14 +156,15 @@ LEAST_TABLE_BYTES = 12
 class Walker:
     """Reads tables out of `data`; ModelFileError for anything that leads out of bounds.
 
-    `option_tables` maps the union's type byte to the name of an options table. `strict` also
-    refuses fields that are not in SCHEMA (an interpreter might read them) and odd booleans.
+    `option_tables` maps the union's type byte to the name of an options table. `oddity` tells of
+    what no bounds forbid and scanlet never writes: fields that are not in SCHEMA (an interpreter
+    might read them), booleans beyond 1, options of another type.
     """
 
-    def __init__(self, data: bytes, option_tables: dict[int, str], *, strict: bool = False) -> None:
+    def __init__(self, data: bytes, option_tables: dict[int, str]) -> None:
         self.data = data
         self.option_tables = option_tables
-        self.strict = strict
+        self.oddity = ""
         self._tables = 0
         #: Bytes and elements that may still be read: an honest file has no more than bytes, a
         #: hostile one could point many times to the same large vector.
@@ -185,16 +186,15 @@ class Walker:
     def table(self, position: int, kind: str) -> dict[str, Any]:
         """The table at `position` as a dictionary, every field of the schema present."""
         vtable, vtable_size, table_size = self._header(position, kind)
-        result: dict[str, Any] = {}
+        entries = struct.unpack_from(f"<{(vtable_size - 4) // 2}H", self.data, vtable + 4)
         fields = SCHEMA.get(kind, [])
-        if self.strict:
-            self._refuse_unknown_fields(vtable, vtable_size, fields, kind)
+        result: dict[str, Any] = {}
         for slot, field in enumerate(fields):
+            offset = entries[slot] if slot < len(entries) else 0
             if field is None:
+                self._note_unknown_field(offset, slot, kind)
                 continue
             name, type_ = field
-            entry = 4 + 2 * slot
-            offset = self._scalar("H", vtable + entry) if entry + 2 <= vtable_size else 0
             size = SCALARS[type_][1] if type_ in SCALARS else 4
             if offset and not 4 <= offset <= table_size - size:
                 self._damaged(f"field {name} of {kind} lies outside of its table")
@@ -202,29 +202,27 @@ class Walker:
             if at % size:
                 self._damaged(f"field {name} of {kind} is misaligned")
             result[name] = self._field(at, type_, kind, name, result)
+        for slot in range(len(fields), len(entries)):
+            self._note_unknown_field(entries[slot], slot, kind)
         return result
 
-    def _refuse_unknown_fields(
-        self, vtable: int, vtable_size: int, fields: Sequence[object], kind: str
-    ) -> None:
-        for slot in range((vtable_size - 4) // 2):
-            known = slot < len(fields) and fields[slot] is not None
-            if not known and self._scalar("H", vtable + 4 + 2 * slot):
-                self._damaged(f"a {kind} table has the field {slot}, which scanlet never writes")
+    def _note_unknown_field(self, offset: int, slot: int, kind: str) -> None:
+        if offset:
+            self.oddity = f"a {kind} table has the field {slot}, which scanlet never writes"
 
     def _field(self, at: int, type_: str, kind: str, name: str, before: dict[str, Any]) -> Any:
         """The value of a field at `at`; its default if that is 0."""
         if type_ in SCALARS:
             code, _, default = SCALARS[type_]
-            if type_ == "bool" and self.strict and at and self.data[at] > 1:
-                self._damaged(f"{name} of a {kind} table is neither true nor false")
+            if type_ == "bool" and at and self._scalar("B", at) > 1:
+                self.oddity = f"{name} of a {kind} table is neither true nor false"
             return self._scalar(code, at) if at else DEFAULTS.get((kind, name), default)
         if type_ == "opaque":
             return bool(at)
         if type_ == "union":
             options = self.option_tables.get(before["builtin_options_type"])
-            if self.strict and (options is None) == bool(at):
-                self._damaged("the options of an operator do not go with their type")
+            if (options is None) == bool(at):
+                self.oddity = "the options of an operator do not go with their type"
             return self.table(self._follow(at), options or "") if at and options else {}
         if type_ == "string":
             return self._string(at) if at else ""
@@ -256,7 +254,6 @@ class Walker:
             return self.data[start : start + count].decode("utf-8")
         except UnicodeDecodeError:
             self._damaged("a string is not UTF-8")
-            raise
 
     def _vector_header(self, at: int) -> tuple[int, int]:
         position = self._follow(at)
@@ -286,8 +283,12 @@ class Walker:
         return at + int(self._scalar("I", at))
 
     def _scalar(self, code: str, position: int) -> Any:
-        self._need(position, struct.calcsize("<" + code), "a value")
-        return struct.unpack_from("<" + code, self.data, position)[0]
+        if position < 0:
+            self._damaged("a value lies outside of the file")
+        try:
+            return _FORMS[code].unpack_from(self.data, position)[0]
+        except struct.error:
+            self._damaged("a value lies outside of the file")
 
     def _need(self, start: int, size: int, what: str) -> None:
         if start < 0 or start + size > len(self.data):
@@ -298,7 +299,7 @@ class Walker:
         if self._budget < 0:
             self._damaged("its tables overlap")
 
-    def _damaged(self, what: str) -> None:
+    def _damaged(self, what: str) -> NoReturn:
         raise ModelFileError(
             f"the flatbuffer is damaged: {what}",
             hint="is the file truncated? Compile the model again, or copy the file again",

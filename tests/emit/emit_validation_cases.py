@@ -126,7 +126,7 @@ BAD = {
         "rescale",
     ),
     "rank": ("RELU", [f32("x", *[1] * 7), f32("y", *[1] * 7)], {}, "rank 7"),
-    "memory": ("RELU", [f32("x", 1, 150_000_000), f32("y", 1, 150_000_000)], {}, "1,073,741,824"),
+    "memory": ("RELU", [f32("x", 1, 150_000_000), f32("y", 1, 150_000_000)], {}, "268,435,456"),
     "tanh scale": ("TANH", [i8("x", 4), i8("y", 4)], {}, "does not write steps"),
     "zero point": ("RELU", [i8("x", 4, q=Quantization((1.0,), (200,))), i8("y", 4)], {}, "zero p"),
     "scale": ("RELU", [i8("x", 4, q=Quantization((1e-35,), (0,))), i8("y", 4)], {}, "a scale of"),

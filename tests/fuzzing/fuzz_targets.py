@@ -29,8 +29,16 @@ def fuzz_operator(runs: int) -> FuzzRun:
         return fuzz(build(target, folder / "program"), target, runs)
 
 
+def fuzz_validator(runs: int) -> FuzzRun:
+    """The flatbuffer validator, and what passes it in the interpreter."""
+    from validator_target import fuzz_damage
+
+    return fuzz_damage(runs)
+
+
 #: `run_fuzzing.py` (make fuzz) goes through all of them.
 FUZZERS: dict[str, Callable[[int], FuzzRun]] = {
     "serial": fuzz_serial,
     "operator": fuzz_operator,
+    "validator": fuzz_validator,
 }

@@ -18,7 +18,7 @@ from scanlet.errors import ModelFileError
 
 ALIGNMENT = 16
 #: Activations in all: far beyond any target, and within what a host can give.
-MAX_ACTIVATION_BYTES = 1 << 30
+MAX_ACTIVATION_BYTES = 1 << 28
 #: An interpreter keeps some hundred bytes for each.
 MAX_OPERATORS = MAX_TENSORS = 1 << 15
 MAX_NAME = 1 << 12
@@ -54,7 +54,7 @@ MORE_VERSIONS = {"FULLY_CONNECTED": {5, 6}, "TRANSPOSE": {4}, "DEPTHWISE_CONV_2D
 def check_model(tables: dict[str, Any], model: ModelDescription) -> None:
     """Raise ModelFileError unless scanlet could have written this.
 
-    `tables` is the Model table as the strict walker read it, `model` what was made of it, with
+    `tables` is the Model table as the walker read it, `model` what was made of it, with
     every index checked.
     """
     _check_tables(tables)
