@@ -12,18 +12,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scanlet.compiled import Compiled, Golden
+from scanlet.damage import blamed_on
 from scanlet.errors import InputError, ModelFileError
+from scanlet.execution.samples import Sample
 from scanlet.graph.serialization import graph_from_bytes, graph_to_bytes
 from scanlet.passes import Extent, Fusion, Stream, StreamShape, as_pooling, run
 from scanlet.targets import find
 from scanlet.version import __version__
 
 if TYPE_CHECKING:
+    from scanlet.emit.flatbuffer_reader import ModelDescription, TensorDescription
     from scanlet.emit.library_project import LibrarySpec
     from scanlet.emit.project import ProjectSpec
 
 COMPONENT_DIR = "components/selective_ssm"
 GRAPH_FILE = "model/graph.scanlet"
+PRECISIONS, MODES = ("float32", "int8", "int16x8"), ("sequence", "stream")
 #: Stored integers that differ by no more pass the library's self-test: the same C made them, but
 #: without fused multiply-adds, which count where floats are between.
 INTEGER_STEPS = 2
@@ -82,30 +86,39 @@ def _load(directory: Path) -> Compiled:
     }
     check_component(model, component)
     source = graph_from_bytes(_read(directory / GRAPH_FILE))
-    try:
+    with blamed_on(str(directory / "report.json")):
         stream, how = _stream(report["stream"])
         fusion, legal = Fusion(**report["plan"]["fusion"]), source
         if report["precision"] == "float32":
             legal = run(source, mode=report["mode"], fusion=fusion, how=how)
         return Compiled(
-            name=report["model"]["name"],
+            name=_name(report["model"]["name"]),
             target=find(report["target"]["name"]),
-            precision=report["precision"],
-            mode=report["mode"],
-            labels=tuple(report["model"]["labels"]),
+            precision=_one_of(report["precision"], PRECISIONS),
+            mode=_one_of(report["mode"], MODES),
+            labels=tuple(str(label) for label in report["model"]["labels"]),
             tflite=tflite,
             component=component,
-            golden=_read_golden(directory, report["golden"]),
+            golden=_read_golden(directory, report["golden"], model),
             report=report,
             source=source,
             stream=stream,
             how=how,
             extents=(Extent(fusion, legal),),
         )
-    except (KeyError, TypeError) as error:
-        raise ModelFileError(
-            f"the entry {error} is missing or odd", where=str(directory / "report.json")
-        ) from error
+
+
+def _name(value: Any) -> str:
+    """A C identifier, as `compile` takes one."""
+    if not isinstance(value, str) or not (value.isidentifier() and value.isascii()):
+        raise ValueError(f"the name {value!r}")
+    return value
+
+
+def _one_of(value: Any, possible: Sequence[str]) -> str:
+    if value not in possible:
+        raise ValueError(f"{value!r} is none of {', '.join(possible)}")
+    return str(value)
 
 
 def _stream(entry: dict[str, Any] | None) -> tuple[StreamShape | None, Stream | None]:
@@ -114,6 +127,9 @@ def _stream(entry: dict[str, Any] | None) -> tuple[StreamShape | None, Stream | 
         return None, None
     sizes = {name: int(entry[name]) for name in ("chunk", "least", "captured")}
     inputs, outputs = (tuple(entry[name]) for name in ("inputs", "outputs"))
+    axes = {axis for axis in (*inputs, *outputs) if axis is not None}
+    if min(sizes.values()) < 1 or not axes <= {1, 2, 3}:
+        raise ValueError(f"a stream of {sizes} along {axes}")
     return StreamShape(inputs, outputs, **sizes), Stream(
         sizes["chunk"], as_pooling(entry["pooling"])
     )
@@ -208,27 +224,45 @@ def _golden_files(golden: Golden) -> dict[str, bytes]:
     return files
 
 
-def _read_golden(directory: Path, entry: dict[str, Any]) -> Golden:
-    def samples(kind: str, width: int) -> tuple[tuple[np.ndarray, ...], ...]:
+def _read_golden(directory: Path, entry: dict[str, Any], model: ModelDescription) -> Golden:
+    def samples(kind: str, tensors: Sequence[TensorDescription]) -> tuple[Sample, ...]:
         folder = directory / "model" / "golden"
         return tuple(
-            tuple(_read_array(folder / f"{kind}_{i}_{j}.npy") for j in range(width))
+            tuple(
+                _read_array(folder / f"{kind}_{i}_{j}.npy", tensor)
+                for j, tensor in enumerate(tensors)
+            )
             for i in range(entry["samples"])
         )
 
+    if (entry["inputs"], entry["outputs"]) != (len(model.inputs), len(model.outputs)):
+        raise ValueError("golden vectors of another model")
+    tolerance = float(entry["tolerance"])
     return Golden(
-        samples("input", entry["inputs"]),
-        samples("output", entry["outputs"]),
-        float(entry["tolerance"]),
+        samples("input", model.inputs),
+        samples("output", model.outputs),
+        tolerance,
         str(entry["made_by"]),
     )
 
 
-def _read_array(path: Path) -> np.ndarray:
+def _read_array(path: Path, tensor: TensorDescription) -> np.ndarray:
+    data = _read(path)
     try:
-        return np.load(io.BytesIO(_read(path)), allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
-        raise ModelFileError(f"damaged golden vector: {error}", where=str(path)) from error
+        array = np.load(io.BytesIO(data), allow_pickle=False)
+    except Exception as error:  # the header is parsed as Python, and there are archives, too
+        raise ModelFileError(
+            f"damaged golden vector: {error}", where=str(path), hint="compile the model again"
+        ) from error
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu":
+        raise ModelFileError("no array of numbers", where=str(path))
+    if array.shape != tensor.shape:
+        raise ModelFileError(
+            f"a golden vector of shape {array.shape}, {tensor.name!r} has {tensor.shape}",
+            where=str(path),
+            hint="compile the model again",
+        )
+    return array
 
 
 def _read(path: Path) -> bytes:
@@ -252,7 +286,7 @@ def _read_text(path: Path) -> str:
 def _read_json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(_read(path))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ModelFileError(f"damaged JSON: {error}", where=str(path)) from error
     if not isinstance(content, dict):
         raise ModelFileError("not a report", where=str(path))

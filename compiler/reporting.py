@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from scanlet.compiled import Compiled
+from scanlet.damage import blamed_on
 from scanlet.errors import InputError, ModelFileError
 from scanlet.progress import counted, stage
 from scanlet.version import __version__
@@ -72,10 +73,11 @@ def write_report(compiled: Compiled, directory: Path, *, force: bool = False) ->
     from scanlet.emit.writer import write_project
 
     _check_report(compiled.report, str(directory))
-    files = {
-        "report.json": report_json(compiled.report),
-        "report.html": report_html(compiled.report),
-    }
+    with blamed_on(str(directory / "report.json")):
+        files = {
+            "report.json": report_json(compiled.report),
+            "report.html": report_html(compiled.report),
+        }
     write_project(directory, files, force=force, generator_version=__version__, keep_others=True)
 
 

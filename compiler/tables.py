@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from scanlet.compiled import Compiled
+from scanlet.damage import blamed_on
 from scanlet.errors import ModelFileError
 from scanlet.targets import ALL, Target
 
@@ -74,6 +76,8 @@ def inspection(path: Path) -> dict[str, Any]:
             raise ModelFileError(f"cannot read: {error.strerror}", where=str(path)) from error
         validate(tflite)
     description = read_model(tflite)
+    with blamed_on(str(path / "report.json")):
+        arena, layers = _memory(report.get("arena", {})), _scratch(report.get("layers", []))
     return {
         "flatbuffer_bytes": len(tflite),
         "operators": [
@@ -92,18 +96,37 @@ def inspection(path: Path) -> dict[str, Any]:
             }
             for tensor in description.tensors
         ],
-        "arena": report.get("arena", {}),
-        "layers": report.get("layers", []),
+        "arena": arena,
+        "layers": layers,
     }
+
+
+def _memory(arena: dict[str, Any]) -> dict[str, Any]:
+    """The report's figures of the arena, as they are, if they are figures."""
+    for key, value in arena.items():
+        if key != "recorded" and not isinstance(value, int):
+            raise ValueError(f"arena: {key} is {value!r}")
+    return arena
+
+
+def _scratch(layers: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The report's layers, as they are, if their buffers have names, offsets and sizes."""
+    for layer in layers:
+        _ = layer["name"]
+        for buffer in layer["scratch"]:
+            if not (isinstance(buffer["offset"], int) and isinstance(buffer["bytes"], int)):
+                raise ValueError(f"{layer['name']}: {buffer!r}")
+            _ = buffer["name"]
+    return layers
 
 
 def print_inspection(content: dict[str, Any]) -> None:
     console = Console()
-    names = [tensor["name"] for tensor in content["tensors"]]
+    names = [_shown(tensor["name"]) for tensor in content["tensors"]]
     operators = _table("operator", "inputs", "outputs", title="Operators")
     for op in content["operators"]:
         inputs, outputs = ([names[i] for i in op[key] if i >= 0] for key in ("inputs", "outputs"))
-        operators.add_row(op["name"], "\n".join(inputs), "\n".join(outputs))
+        operators.add_row(_shown(op["name"]), "\n".join(inputs), "\n".join(outputs))
     tensors = _table("tensor", "shape", "type", "bytes", "kind", title="Tensors")
     integers = any(tensor["scales"] for tensor in content["tensors"])
     if integers:
@@ -111,7 +134,7 @@ def print_inspection(content: dict[str, Any]) -> None:
     for tensor in content["tensors"]:
         kind = "constant" if tensor["constant"] else "activation"
         shape = "x".join(map(str, tensor["shape"]))
-        cells = [tensor["name"], shape, tensor["dtype"], f"{tensor['bytes']:,}", kind]
+        cells = [_shown(tensor["name"]), shape, tensor["dtype"], f"{tensor['bytes']:,}", kind]
         tensors.add_row(*cells, *([_value(tensor)] if integers else []))
     console.print(operators)
     console.print(tensors)
@@ -119,13 +142,21 @@ def print_inspection(content: dict[str, Any]) -> None:
     if content["arena"]:
         memory = _table("arena", "bytes", title="Memory")
         for key, value in content["arena"].items():
-            memory.add_row(key.replace("_", " "), f"{value:,}" if key != "recorded" else str(value))
+            shown = _shown(value) if key == "recorded" else f"{value:,}"
+            memory.add_row(_shown(key.replace("_", " ")), shown)
         console.print(memory)
     for layer in content["layers"]:
-        scratch = _table("buffer", "offset", "bytes", title=f"{layer['name']}: scratch of one tile")
+        title = f"{_shown(layer['name'])}: scratch of one tile"
+        scratch = _table("buffer", "offset", "bytes", title=title)
         for buffer in layer["scratch"]:
-            scratch.add_row(buffer["name"], f"{buffer['offset']:,}", f"{buffer['bytes']:,}")
+            scratch.add_row(_shown(buffer["name"]), f"{buffer['offset']:,}", f"{buffer['bytes']:,}")
         console.print(scratch)
+
+
+def _shown(name: Any) -> str:
+    """A name out of a file: neither markup nor the terminal's controls."""
+    text = str(name)
+    return escape(text if text.isprintable() else ascii(text))
 
 
 def _value(tensor: dict[str, Any]) -> str:

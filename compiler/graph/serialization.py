@@ -10,12 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from scanlet.errors import ModelFileError
+from scanlet.errors import ModelFileError, ScanletError
 from scanlet.graph import operators
 from scanlet.graph.graph import Graph, Node, Source
 from scanlet.graph.tensor import Quantization, Tensor
 
 VERSION = 1
+#: Of all entries, unpacked: far beyond what any target holds.
+MAX_BYTES = 1 << 30
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # zip entries carry a date; the same graph gives the same bytes
 
 
@@ -66,6 +68,8 @@ def graph_from_bytes(data: bytes) -> Graph:
     """The inverse of `graph_to_bytes`. Raises ModelFileError for anything else."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            if sum(entry.file_size for entry in archive.infolist()) > MAX_BYTES:
+                raise ModelFileError(f"the stored graph unpacks to more than {MAX_BYTES:,} bytes")
             content = json.loads(archive.read("graph.json"))
             if content["version"] != VERSION:
                 raise ModelFileError(f"graph version {content['version']}, expected {VERSION}")
@@ -79,11 +83,13 @@ def graph_from_bytes(data: bytes) -> Graph:
             [_node(entry, tensors) for entry in content["nodes"]],
             content["name"],
         )
-    except (zipfile.BadZipFile, OSError, ValueError, KeyError, TypeError, IndexError) as error:
-        raise ModelFileError(f"the stored graph is damaged: {error}") from error
-    except (AttributeError, EOFError, NotImplementedError, RuntimeError) as error:
-        raise ModelFileError(f"the stored graph is damaged: {error}") from error
-    graph.validate()
+        graph.validate()
+    except ScanletError:
+        raise
+    except Exception as error:  # zipfile, zlib, NumPy and shape inference have kinds of their own
+        raise ModelFileError(
+            f"the stored graph is damaged: {error}", hint="compile the model again"
+        ) from error
     return graph
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from fuzz_engine import corpus
 from validator_mutator import mutate
-from validator_target import HERE, NAME, fate, fuzz_validator, known_seeds
+from validator_target import HERE, NAME, fate, fuzz_damage, known_seeds
 
 from scanlet.emit.flatbuffer_reader import validate
 from scanlet.errors import ScanletError
@@ -23,7 +23,7 @@ def test_every_seed_passes_and_runs():
 
 
 def test_damaged_files_are_refused_or_run_and_never_break_anything():
-    run = fuzz_validator(RUNS, SURVIVORS).check()
+    run = fuzz_damage(RUNS, SURVIVORS).check()
     assert run.executions >= RUNS
     assert " ran " in f" {run.printed} ", run.printed
 

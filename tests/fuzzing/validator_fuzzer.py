@@ -77,13 +77,16 @@ def plain(target: Target, seeds: list[bytes], runs: int) -> int:
     """Without coverage: an input with which the validator says something new is damaged further."""
     from validator_mutator import mutate
 
-    pool, said = list(seeds), set()
+    passing, news, said = list(seeds), list(seeds), set()
     for number in range(runs):
-        data = mutate(pool[number % len(pool)], seeds, number, LONGEST)
+        pool = passing if number % 3 else news
+        data = mutate(pool[number // 3 % len(pool)], seeds, number, LONGEST)
         words = target(data)
-        if words not in said or (words == "passes" and len(pool) < 500):
-            said.add(words)
-            pool.append(data)
+        if words == "passes" and len(passing) < MOST_SURVIVORS:
+            passing.append(data)
+        elif words not in said:
+            news.append(data)
+        said.add(words)
     return len(said)
 
 

@@ -48,7 +48,7 @@ def known_seeds() -> list[Seed]:
     return seeds()
 
 
-def fuzz_validator(runs: int, survivors: int = 2000) -> FuzzRun:
+def fuzz_damage(runs: int, survivors: int = 2000) -> FuzzRun:
     """`runs` damaged files through the validator, at most `survivors` of those that pass on."""
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as made:
