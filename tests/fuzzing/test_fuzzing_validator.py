@@ -14,7 +14,7 @@ from validator_target import HERE, NAME, fate, fuzz_damage, known_seeds
 from scanlet.emit.flatbuffer_reader import validate
 from scanlet.errors import ScanletError
 
-RUNS, SURVIVORS = 6000, 120
+RUNS, SURVIVORS = 5000, 80
 
 
 def test_every_seed_passes_and_runs():
@@ -28,15 +28,13 @@ def test_damaged_files_are_refused_or_run_and_never_break_anything():
     assert " ran " in f" {run.printed} ", run.printed
 
 
-@pytest.mark.parametrize("path", corpus(NAME), ids=lambda path: path.name)
-def test_what_was_once_a_finding_is_none_any_more(path: Path):
-    data = path.read_bytes()
-    try:
-        validate(data, sealed=True)
-    except ScanletError:
-        return
-    outcome, finding = fate(data)
-    assert finding is None, (outcome, finding)
+def test_what_was_once_a_finding_is_none_any_more():
+    paths = corpus(NAME)
+    assert len(paths) > 5
+    for path in paths:
+        outcome, finding = fate(path.read_bytes())
+        assert finding is None, (path.name, outcome, finding)
+        assert outcome == "refused by the validator", path.name
 
 
 def test_damage_is_repeatable_and_mostly_past_the_checksum():
@@ -56,7 +54,7 @@ def test_damage_is_repeatable_and_mostly_past_the_checksum():
 
 @pytest.mark.parametrize("how", [[], ["--plain"]], ids=["guided", "plain"])
 def test_a_planted_defect_is_found(tmp_path: Path, how: list[str]):
-    """A validator that forgets to look at the lengths of vtables."""
+    """A validator that takes numbers of inputs and shapes of outputs for granted."""
     (tmp_path / "seeds").mkdir()
     (tmp_path / "seeds" / "one").write_bytes(known_seeds()[-1].tflite)
     planted = (

@@ -83,7 +83,7 @@ def mutate(data: bytes, others: list[bytes], number: int, longest: int) -> bytes
             at, size = rng.randrange(0, len(other), 4), 4 << rng.randrange(6)
             to = rng.randrange(0, max(1, len(changed)), 4)
             changed[to : to + size] = other[at : at + size]
-        elif what < 0.97:
+        elif what < 0.99:
             at = rng.randrange(0, max(1, len(changed)), 4)
             changed[at:at] = bytes(rng.choice((4, 16)))
         else:
