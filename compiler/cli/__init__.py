@@ -20,11 +20,13 @@ __all__ = ["app", "main"]
 
 app = typer.Typer(
     name="scanlet",
-    help="Compile trained PyTorch state-space models for microcontrollers.",
+    help="Compile trained PyTorch state-space models for microcontrollers.\n\n"
+    "Begin with `scanlet compile MODEL -o DIR`; `scanlet doctor` tells which tools are missing.",
     epilog="Exit codes: 0 success, 1 the model or project is at fault, 2 the call is at fault, 3 "
     "scanlet itself is (a defect).",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",  # its paragraphs may have line breaks in the source
 )
 
 

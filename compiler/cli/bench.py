@@ -29,7 +29,8 @@ def bench(
         Path | None, typer.Option("-o", "--output", help="Write the figures to this .json.")
     ] = None,
     naive: Annotated[
-        bool, typer.Option(help="Count a naive transcription in C too, and print the ratio.")
+        bool,
+        typer.Option("--naive", help="Count a naive transcription in C too, and print the ratio."),
     ] = False,
     quiet: Quiet = False,
     as_json: Json = False,

@@ -132,11 +132,13 @@ def evaluate(
 
 
 @app.command()
-def reset(port: Port = None, baud: Baud = 115200, timeout: Timeout = 1.0) -> None:
+def reset(
+    port: Port = None, baud: Baud = 115200, timeout: Timeout = 1.0, as_json: Json = False
+) -> None:
     """Clear the recurrent state of a board's model."""
     with _connect(port, baud, timeout) as device:
         device.reset()
-    print("the state is clear")
+    print_json({"reset": True}) if as_json else print("the state is clear")
 
 
 @app.command()

@@ -27,7 +27,7 @@ Project = Annotated[
 Core = Annotated[
     str | None,
     typer.Option(
-        help="Run as machine code on this emulated core instead.",
+        help="Run as machine code on this emulated core, or one that stands for this board.",
         autocompletion=completion.cores,
     ),
 ]

@@ -24,11 +24,13 @@ def report(
     labels: Annotated[
         Path | None, typer.Option(help="With --data: .npy of their classes (B,).")
     ] = None,
-    force: Annotated[bool, typer.Option(help="Replace an edited report (backup kept).")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace an edited report (backup kept).")
+    ] = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Render a project's report.html again, with what is to be added to it."""
+    """Render a project's report.html again, with counts or an accuracy added to it."""
     from scanlet.reporting import write_report
 
     if (data is None) != (labels is None):

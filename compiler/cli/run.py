@@ -28,11 +28,16 @@ def run(
         Path | None, typer.Option("-o", "--output", help="Write the outputs to this .npy.")
     ] = None,
     on: Core = None,
-    keep_plan: Annotated[bool, typer.Option(help="With --on: do not plan again.")] = False,
+    keep_plan: Annotated[
+        bool,
+        typer.Option(
+            "--keep-plan", help="With --on: the project's own plan, not one made for the core."
+        ),
+    ] = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Run a project's model on the TFLM interpreter of this machine, or on an emulated core."""
+    """Run a project's model on samples: in the TFLM interpreter here, or on an emulated core."""
     with working(quiet=quiet):
         step("opening the project")
         compiled = scanlet.open(project)

@@ -10,7 +10,7 @@ from scanlet.targets import ALL
 
 
 def targets(as_json: Json = False) -> None:
-    """List the targets."""
+    """List the boards and cores that can be compiled for."""
     if as_json:
         print_json({name: asdict(target) for name, target in ALL.items()})
         return

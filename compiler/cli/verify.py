@@ -16,7 +16,10 @@ def verify(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Run the stored golden inputs and compare with the outputs stored with them."""
+    """Run the samples stored in a project and compare with the outputs stored with them.
+
+    Ends with exit code 1 if one differs by more than the project accepts.
+    """
     from scanlet.project_files import verify_golden
 
     with working(quiet=quiet):

@@ -19,6 +19,7 @@ from scanlet.execution.arena_search import align
 from scanlet.execution.shared_library import HostLibrary, build_library
 from scanlet.execution.wheel import check_installed
 from scanlet.execution.worker import Worker, WorkerDied
+from scanlet.progress import step
 
 __all__ = ["Allocations", "HostInterpreter", "HostLibrary", "build_library"]
 
@@ -133,6 +134,7 @@ class HostInterpreter:
     # -- allocation ----------------------------------------------------------------------------
     def _measure(self) -> Allocations:
         """Allocate in a huge arena, read what was used, then find the smallest one that works."""
+        step("looking for the smallest arena")
         size = self._first_arena_bytes
         while True:
             try:

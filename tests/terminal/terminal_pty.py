@@ -7,6 +7,7 @@ import os
 import pty
 import re
 import select
+import signal
 import struct
 import subprocess
 import sys
@@ -54,6 +55,21 @@ class Terminal:
 
     def press(self, keys: str) -> None:
         os.write(self._ours, keys.encode())
+
+    def interrupt(self, number: int = signal.SIGINT) -> None:
+        """Send a signal to the process alone, where a key goes to all that it started."""
+        self._process.send_signal(number)
+
+    def child(self, name: str, seconds: float = 30) -> int:
+        """The process of that program that ours has started, waited for."""
+        own = self._process.pid
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            for pid in Path(f"/proc/{own}/task/{own}/children").read_text().split():
+                if name.startswith(Path(f"/proc/{pid}/comm").read_text().strip()):
+                    return int(pid)
+            self._read(0.1)
+        raise AssertionError(f"{name} was not started:\n{self.shown}")
 
     def finish(self, seconds: float = 120) -> tuple[int, str]:
         """Exit code and standard output."""

@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import typer
 from terminal_pty import HERE, Terminal, python, scanlet
 
 from scanlet.cli import app, documents, running
-
-COMMANDS = ("compile", "run", "verify", "inspect", "bench", "report", "targets")
 
 
 def run(*arguments: str | Path, code: int = 0, **env: str) -> subprocess.CompletedProcess[str]:
@@ -41,6 +42,25 @@ def execute(capsys, *arguments: str | Path) -> tuple[int, str, str]:
     code = running.execute(app, [str(argument) for argument in arguments])
     captured = capsys.readouterr()
     return code, captured.out, captured.err
+
+
+def commands(group: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """All commands with their names, those of groups too."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from commands(command, f"{path}{name} ")
+        else:
+            yield path + name, command
+
+
+@pytest.mark.parametrize(("name", "command"), [*commands(typer.main.get_command(app))])
+def test_every_command_takes_json_and_explains_its_options(name, command):
+    options = {option for parameter in command.params for option in parameter.opts}
+    assert "--json" in options, name
+    assert command.help, name
+    for parameter in command.params:
+        assert parameter.help, f"{name} {parameter.name}"
+        assert not parameter.secondary_opts, f"{name}: no option to say no to {parameter.name}"
 
 
 # -- JSON --------------------------------------------------------------------------------------

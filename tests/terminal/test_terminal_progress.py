@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,6 +26,7 @@ from scanlet.progress_display import clock
 
 STEPS = """
 import time
+from pathlib import Path
 from scanlet.progress import *
 with shown(stages=2):
     stage("one")
@@ -225,10 +227,29 @@ def test_a_killed_command_gives_the_cursor_back():
         )
     )
     terminal.wait_for("waiting")
-    terminal._process.send_signal(signal.SIGTERM)
+    terminal.interrupt(signal.SIGTERM)
     assert terminal.finish()[0] == 143
     assert terminal.left == []
     assert terminal.shown.rindex(SHOW_CURSOR) > terminal.shown.rindex(HIDE_CURSOR)
+
+
+def test_an_interruption_ends_the_emulator_too():
+    terminal = Terminal(
+        python(
+            "from scanlet.execution.emulation import run_program\n"
+            "from scanlet.progress import shown\n"
+            "source = 'int scanlet_main(void) { for (volatile int i = 0;;) i = 1; return 0; }'\n"
+            "with shown():\n"
+            "    run_program('cortex-m4', {'main.c': source})\n"
+        )
+    )
+    terminal.wait_for("running on cortex-m4")
+    emulator = terminal.child("qemu-system-arm")
+    terminal.interrupt()  # the process itself, as if it had no terminal
+    code, _ = terminal.finish()
+    assert code != 0
+    assert "KeyboardInterrupt" in terminal.shown
+    assert not Path(f"/proc/{emulator}").exists()
 
 
 def test_the_screen_of_these_tests_is_one():
