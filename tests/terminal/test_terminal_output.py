@@ -17,19 +17,6 @@ from terminal_pty import HERE, Terminal, python, scanlet
 from scanlet.cli import app, documents, running
 
 
-def run(*arguments: str | Path, code: int = 0, **env: str) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        scanlet(*arguments),
-        cwd=HERE,
-        env={k: v for k, v in os.environ.items() if not k.startswith("LC_")} | env,
-        capture_output=True,
-        encoding="utf-8",
-        check=False,
-    )
-    assert done.returncode == code, done.stdout + done.stderr
-    return done
-
-
 @pytest.fixture(scope="module")
 def samples(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("samples") / "x.npy"
@@ -64,11 +51,12 @@ def test_every_command_takes_json_and_explains_its_options(name, command):
 
 
 # -- JSON --------------------------------------------------------------------------------------
-def test_a_factory_that_prints_does_not_spoil_the_document(tmp_path):
+def test_a_factory_that_prints_does_not_spoil_the_document(tmp_path, capsys):
     arguments = ("compile", "terminal_models:chatty", "--input-shape", "1,7,4", "--json")
-    done = run(*arguments, "-o", tmp_path / "o")
-    assert json.loads(done.stdout) == json.loads((tmp_path / "o" / "report.json").read_text())
-    assert done.stderr.splitlines() == ["a line that nobody asked for", "warning: this is assumed"]
+    code, out, err = execute(capsys, *arguments, "-o", tmp_path / "o")
+    assert code == 0
+    assert json.loads(out) == json.loads((tmp_path / "o" / "report.json").read_text())
+    assert err.splitlines() == ["a line that nobody asked for", "warning: this is assumed"]
 
 
 @pytest.mark.parametrize(
@@ -159,12 +147,13 @@ def test_a_reader_that_has_seen_enough_is_no_error(net):
     assert done.returncode in (0, 1)
 
 
-def test_a_factory_that_raises_is_the_models_fault(tmp_path):
+def test_a_factory_that_raises_is_the_models_fault(tmp_path, capsys):
     arguments = ("terminal_models:broken", "--input-shape", "1,7,4", "-o", tmp_path / "o")
-    done = run("compile", *arguments, code=1)
-    assert "raised RuntimeError: the factory's own words" in done.stderr
-    assert f"{HERE / 'terminal_models.py'}:" in done.stderr
-    assert "Traceback" not in done.stderr
+    code, _, err = execute(capsys, "compile", *arguments)
+    assert code == 1
+    assert "raised RuntimeError: the factory's own words" in err
+    assert f"{HERE / 'terminal_models.py'}:" in err
+    assert "Traceback" not in err
 
 
 # -- quiet -------------------------------------------------------------------------------------
