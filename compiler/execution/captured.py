@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import sys
 import tempfile
@@ -51,6 +50,8 @@ def memory_file(*, append: bool = False) -> int:
     """A descriptor, never 2, of a file in memory; every write goes to its end if `append`."""
     descriptor = _unnamed_file()
     if append:
+        import fcntl  # not on every platform, but wherever the interpreter's wheel exists
+
         fcntl.fcntl(descriptor, fcntl.F_SETFL, fcntl.fcntl(descriptor, fcntl.F_GETFL) | os.O_APPEND)
     return descriptor
 
