@@ -21,6 +21,7 @@ from scanlet.errors import (
 from scanlet.execution.samples import Sample, as_samples, check_tokens, random_samples
 from scanlet.graph import Graph
 from scanlet.integer_options import checked_classes, unfused
+from scanlet.near_misses import near_miss_warnings
 from scanlet.one_thread import one_thread
 from scanlet.passes import ExponentialMean, Stream, StreamShape, as_pooling
 from scanlet.passes.extents import Extent
@@ -163,6 +164,7 @@ def compile(
         compiled.stream, compiled.how = stream, how
         compiled.source = graph if quantized is None else quantized.graph
         compiled.quantized, compiled.labels = quantized, names
+        compiled.warnings += near_miss_warnings(capture.mixers, stacklevel=2)
         compiled.warnings += quantized.warnings if quantized else ()
         stage("verifying against PyTorch")
         verify_compiled(compiled, reference, samples, tolerance, classes)

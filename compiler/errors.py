@@ -73,3 +73,7 @@ class MissingToolError(ExecutionError):
 
 class VerificationError(ScanletError):
     """The compiled model deviates from PyTorch by more than the tolerance."""
+
+
+class ScanletWarning(UserWarning):
+    """The result is right, but likely not what was wanted: larger or slower than need be."""

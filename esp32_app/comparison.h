@@ -3,6 +3,7 @@
 #ifndef COMPARISON_H_
 #define COMPARISON_H_
 
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 
@@ -20,7 +21,7 @@ Comparison Compare(const T* got, const T* expected, size_t count, float toleranc
     const float error = difference < 0.0f ? -difference : difference;
     // Written so that a NaN fails: it compares false with everything.
     if (!(error <= tolerance)) result.passed = false;
-    if (!(error <= result.max_error) && result.max_error == result.max_error) {
+    if (!(error <= result.max_error) && !std::isnan(result.max_error)) {
       result.max_error = error;
     }
   }

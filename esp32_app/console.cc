@@ -112,8 +112,8 @@ size_t Read(uint8_t* data, size_t capacity, uint32_t timeout_ms) {
 }
 
 void Write(const uint8_t* data, size_t count) {
-  std::fwrite(data, 1, count, stdout);
-  std::fflush(stdout);
+  (void)std::fwrite(data, 1, count, stdout);
+  (void)std::fflush(stdout);
 }
 
 #endif

@@ -22,7 +22,7 @@ tflite::MicroInterpreter* Interpreter(void* context) {
 
 int32_t Run(void* context, const uint8_t* inputs) {
   for (size_t i = 0; i < config::kInputCount; ++i) {
-    TfLiteTensor* const input = Interpreter(context)->input(i);
+    const TfLiteTensor* const input = Interpreter(context)->input(i);
     std::memcpy(input->data.data, inputs, input->bytes);
     inputs += input->bytes;
   }
@@ -41,11 +41,13 @@ uint32_t SelfTest(void* context) {
   return static_cast<uint32_t>(config::kGoldenCount - RunSelfTest(Interpreter(context)));
 }
 
-uint32_t Microseconds(void*) { return static_cast<uint32_t>(esp_timer_get_time()); }
+uint32_t Microseconds(void* /*context*/) { return static_cast<uint32_t>(esp_timer_get_time()); }
 
-uint32_t StackUnused(void*) { return uxTaskGetStackHighWaterMark(nullptr); }  // ESP-IDF: in bytes
+uint32_t StackUnused(void* /*context*/) {
+  return uxTaskGetStackHighWaterMark(nullptr);
+}  // ESP-IDF: in bytes
 
-void Write(void*, const uint8_t* data, uint32_t count) { console::Write(data, count); }
+void Write(void* /*context*/, const uint8_t* data, uint32_t count) { console::Write(data, count); }
 
 scanlet_service MakeService(tflite::MicroInterpreter* interpreter) {
   scanlet_service service = {};

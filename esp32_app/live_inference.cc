@@ -14,7 +14,9 @@
 #include "stream_hooks.h"
 #include "tensor_values.h"
 
-extern "C" __attribute__((weak)) bool scanlet_on_scores(const float*, size_t) { return false; }
+extern "C" __attribute__((weak)) bool scanlet_on_scores(const float* /*scores*/, size_t /*count*/) {
+  return false;
+}
 extern "C" __attribute__((weak)) bool scanlet_input_restarted(void) { return false; }
 
 namespace {
@@ -62,6 +64,13 @@ bool HandOver(const TfLiteTensor* output) {
   return scanlet_on_scores(g_scores, count);
 }
 
+// Whether the idle task is to get a turn `now`, after an inference; if so, that is the `last` one.
+bool TurnIsDue(bool stream, int64_t now, int64_t* last) {
+  if (stream && now - *last < kTurnMicroseconds) return false;
+  *last = now;
+  return true;
+}
+
 }  // namespace
 
 void RunLiveInference(tflite::MicroInterpreter* interpreter) {
@@ -92,10 +101,7 @@ void RunLiveInference(tflite::MicroInterpreter* interpreter) {
       shown = Winner(interpreter->output(0));
       PrintWinner(interpreter->output(0), static_cast<long>(end - start));
     }
-    if (!stream || end - last_turn >= kTurnMicroseconds) {
-      vTaskDelay(1);  // lets the idle task feed the watchdog
-      last_turn = end;
-    }
+    if (TurnIsDue(stream, end, &last_turn)) vTaskDelay(1);
   }
   interpreter->Reset();
 }

@@ -2,6 +2,7 @@
 // Application written by scanlet: self-test, latency, live input if there is some, then an
 // inference server on the console.
 // These lines are yours; "How to call the model from your own code" is in README.md.
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
@@ -37,7 +38,7 @@ alignas(16) uint8_t g_arena[config::kArenaBytes];
 // The first golden sample, or zeros.
 void FillInputs(tflite::MicroInterpreter* interpreter) {
   for (size_t i = 0; i < config::kInputCount; ++i) {
-    TfLiteTensor* const input = interpreter->input(i);
+    const TfLiteTensor* const input = interpreter->input(i);
     if (config::kGoldenCount > 0) {
       std::memcpy(input->data.data, config::kGoldenInputs[i], input->bytes);
     } else {
@@ -59,8 +60,8 @@ void MeasureLatency(tflite::MicroInterpreter* interpreter, Profiler* profiler) {
     }
     const int64_t duration = esp_timer_get_time() - start;
     sum += duration;
-    if (duration < shortest) shortest = duration;
-    if (duration > longest) longest = duration;
+    shortest = std::min(shortest, duration);
+    longest = std::max(longest, duration);
     vTaskDelay(1);  // lets the idle task feed the watchdog
   }
   std::printf("latency: %ld us per inference (shortest %ld, longest %ld, %d runs)\n",

@@ -44,7 +44,7 @@ Comparison CompareTensor(const TfLiteTensor* got, const void* expected) {
 bool RunSample(tflite::MicroInterpreter* interpreter, size_t sample) {
   const bool reset = interpreter->Reset() == kTfLiteOk;
   for (size_t i = 0; i < config::kInputCount; ++i) {
-    TfLiteTensor* const input = interpreter->input(i);
+    const TfLiteTensor* const input = interpreter->input(i);
     std::memcpy(input->data.data, config::kGoldenInputs[sample * config::kInputCount + i],
                 input->bytes);
   }

@@ -11,7 +11,7 @@ namespace {
 
 template <typename T>
 float Dequantize(const TfLiteTensor* tensor, size_t index) {
-  const int32_t stored = static_cast<const T*>(tensor->data.data)[index];
+  const T stored = static_cast<const T*>(tensor->data.data)[index];
   return tensor->params.scale * static_cast<float>(stored - tensor->params.zero_point);
 }
 
@@ -27,8 +27,8 @@ T Quantize(const TfLiteTensor* tensor, float value) {
 
 template <typename T>
 size_t LargestOfLast(const TfLiteTensor* output, size_t classes) {
-  const T* const end = static_cast<const T*>(output->data.data) + output->bytes / sizeof(T);
-  return ArgMax(end - classes, classes);
+  const size_t count = output->bytes / sizeof(T);
+  return ArgMax(static_cast<const T*>(output->data.data) + (count - classes), classes);
 }
 
 }  // namespace

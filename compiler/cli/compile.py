@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,7 +15,7 @@ from scanlet.cli.arrays import calibration_arrays, normalization_arrays
 from scanlet.cli.documents import print_json
 from scanlet.cli.options import Json, Quiet, split_names, working
 from scanlet.command_text import command_text
-from scanlet.errors import InputError
+from scanlet.errors import InputError, ScanletWarning
 from scanlet.progress import stage
 
 #: Of the sensitivity table, after compiling; the report has all.
@@ -227,7 +228,9 @@ def compile_model(
         raise InputError("--input-shape is not for a checkpoint, whose width is known")
     shape = _parse_shape(input_shape) if input_shape is not None else None
     cores = split_names(measure)
-    with working(quiet=quiet, stages=2 + compile_stages(precision) + len(cores)):
+    stages = 2 + compile_stages(precision) + len(cores)
+    with working(quiet=quiet, stages=stages), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ScanletWarning)  # they are in the table
         stage("loading the model")
         statistics = normalization_arrays(normalization) if normalization is not None else None
         samples, classes = calibration_arrays(calibration) if calibration else (None, None)

@@ -22,7 +22,8 @@ class MixerRecord:
     """A recognised mixer: where, in which dialect, its shapes, and how exactly it matched.
 
     `deviation` is the largest difference between the original module and the canonical form on
-    random input, relative to the largest output; None where it was not measured.
+    random input, relative to the largest output; None where it was not measured. `near_miss`, of a
+    scan alone, is what kept its gated surroundings from being a mixer.
     """
 
     path: str
@@ -35,6 +36,7 @@ class MixerRecord:
     deviation: float | None
     inner_norm: bool = False
     bidirectional: bool = False
+    near_miss: str | None = None
 
     @property
     def accepted(self) -> bool:

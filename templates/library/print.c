@@ -20,9 +20,11 @@ void print_unsigned(uint32_t value) {
 }
 
 void print_hex(uint32_t value) {
-  char digits[10] = {'0', 'x'};
-  for (uint32_t i = 0; i < 8u; ++i)
-    digits[2u + i] = "0123456789abcdef"[value >> (28u - 4u * i) & 15u];
+  char digits[8];
+  for (uint32_t i = 0; i < 8u; ++i) {
+    digits[i] = "0123456789abcdef"[value >> (28u - 4u * i) & 15u];
+  }
+  print_text("0x");
   scanlet_board_write(digits, sizeof digits);
 }
 
@@ -38,8 +40,14 @@ void print_float(float value) {
     return;
   }
   int32_t exponent = 0;
-  for (; rest >= 10.0f; ++exponent) rest *= 0.1f;
-  for (; rest > 0.0f && rest < 1.0f; --exponent) rest *= 10.0f;
+  while (rest >= 10.0f) {
+    rest *= 0.1f;
+    ++exponent;
+  }
+  while (rest > 0.0f && rest < 1.0f) {
+    rest *= 10.0f;
+    --exponent;
+  }
   uint32_t digits = (uint32_t)(rest * 100.0f + 0.5f);
   if (digits >= 1000u) {  // 9.999 rounds to 10.0
     digits /= 10u;

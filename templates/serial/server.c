@@ -205,7 +205,7 @@ static void handle(scanlet_server* const server) {
 
 void scanlet_server_begin(scanlet_server* const server, const scanlet_service* const service,
                           uint8_t* const request) {
-  static const scanlet_server empty;
+  static const scanlet_server empty = {0};
   *server = empty;
   server->service = service;
   server->parser.payload = request;

@@ -28,4 +28,8 @@ void scanlet_start_cycle_counter(void);
 void scanlet_enable_instruction_cache(void);
 void scanlet_enable_data_cache(void);
 
+// The linker script's entry, and what the vectors without a function of their own lead to.
+void Reset_Handler(void);
+void Default_Handler(void);
+
 #endif  // SCANLET_STARTUP_H_

@@ -85,7 +85,12 @@ SCANLET_INLINE void scanlet_arm_int_block(const int8_t* weight, const int32_t* b
   const int16_t* x1 = steps > 1 ? x + depth : x;
   const int8_t* const last = weight + 4 * depth;
   const int8_t* end;
-  int32_t s0, s1, s2, s3, a, b;
+  int32_t s0;
+  int32_t s1;
+  int32_t s2;
+  int32_t s3;
+  int32_t a;
+  int32_t b;
   if (steps > 2) {
     const int16_t* x2 = x1 + depth;
     const int16_t* x3 = steps > 3 ? x2 + depth : x2;
@@ -125,7 +130,7 @@ SCANLET_INLINE void scanlet_arm_int_tile(const int8_t* const weight, const int32
     for (int32_t i = 0; i < 4; ++i) {
       SCANLET_UNROLL(4)
       for (int32_t j = 0; j < 4; ++j) {
-        if (j < columns) acc[i * T + j] = part[4 * i + j];
+        if (t + j < steps) acc[i * T + j] = part[4 * i + j];
       }
     }
     x += (ptrdiff_t)4 * depth;

@@ -37,7 +37,12 @@ SCANLET_INLINE void scanlet_arm_int_quads(const int8_t* weight, const int32_t* b
   const int8_t* const last = weight + 4 * depth;
   const int32_t sixteens = depth & ~15;
   const int8_t* end;
-  int32_t s0, s1, s2, s3, a, b;
+  int32_t s0;
+  int32_t s1;
+  int32_t s2;
+  int32_t s3;
+  int32_t a;
+  int32_t b;
   __asm__ volatile(
       "1:\n\t"
       SCANLET_LINE("ldr %[s0], [%[bias]], #8")

@@ -144,7 +144,16 @@ SCANLET_INLINE void scanlet_arm_int_sums(int16_t* const h, const int16_t* const 
   const int16_t* const table = scanlet_decay_table;
   const uint32_t up = (uint32_t)1 << (24 - down);
   const scanlet_arm_int_step* const end = at + steps;
-  int32_t sum, r0, r1, h0, h1, x, y, dd, round;
+  int32_t sum;
+  int32_t r0;
+  int32_t r1;
+  int32_t h0;
+  int32_t h1;
+  int32_t x;
+  int32_t y;
+  int32_t dd;
+  int32_t round;
+  // NOLINTNEXTLINE(bugprone-branch-clone): the assembly differs.
   if (down >= 11) {  // an exponent, below 2^30, is then within the table
     SCANLET_ARM_INT_STEPS(SCANLET_ARM_INT_WITHIN);
   } else {

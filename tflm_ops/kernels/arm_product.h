@@ -135,6 +135,7 @@ SCANLET_NOINLINE void scanlet_arm_product(const float* weight, const float* cons
   do {
     const float* column = x;
     int32_t left = depth;
+    // cppcheck-suppress variableScope; assembly reads it
     int32_t first = 1;
     do {
       int32_t count = left < chunk ? left : chunk;
@@ -156,6 +157,7 @@ SCANLET_INLINE void scanlet_arm_product_part(const float* weight, const float* x
                                              const int32_t depth, const int32_t chunk,
                                              const int32_t steps) {
   int32_t left = depth;
+  // cppcheck-suppress variableScope; assembly reads it
   int32_t first = 1;
   do {
     int32_t count = left < chunk ? left : chunk;

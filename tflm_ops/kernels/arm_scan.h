@@ -126,7 +126,10 @@
     for (int32_t c = 0; c < channels; ++c) {                                                     \
       const float* row = bc;                                                                     \
       int32_t n = N;                                                                             \
-      uint32_t p, j, q = (uint32_t)(d + 2 * c), i = (uint32_t)lift;                              \
+      uint32_t p;                                                                                \
+      uint32_t j;                                                                                \
+      uint32_t q = (uint32_t)(d + 2 * c);                                                        \
+      uint32_t i = (uint32_t)lift;                                                               \
       __asm__ volatile(                                                                          \
           SCANLET_ARM_CHANNEL(state)                                                             \
           : [h] "+r"(h), [a] "+r"(a), [bc] "+r"(row), [delta] "+r"(delta), [u] "+r"(u),          \

@@ -94,14 +94,14 @@ SCANLET_INLINE void scanlet_diagonal_scan(float* const h, const float* const a,
     float* const row = u + (ptrdiff_t)i * T;
     int32_t t = 0;
     for (; t + SCANLET_DIAGONAL_STEPS <= steps; t += SCANLET_DIAGONAL_STEPS) {
-      if (complex) {
+      if (complex != 0) {
         scanlet_diagonal_complex(own, rates, out, d[i], row + t, N, SCANLET_DIAGONAL_STEPS);
       } else {
         scanlet_diagonal_real(own, rates, out, d[i], row + t, N, SCANLET_DIAGONAL_STEPS);
       }
     }
     for (; t < steps; ++t) {
-      if (complex) {
+      if (complex != 0) {
         scanlet_diagonal_complex(own, rates, out, d[i], row + t, N, 1);
       } else {
         scanlet_diagonal_real(own, rates, out, d[i], row + t, N, 1);

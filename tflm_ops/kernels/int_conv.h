@@ -25,8 +25,11 @@ SCANLET_INLINE void scanlet_int_conv(int16_t* const x, int16_t* const history,
                                      const int32_t w_k, const int32_t w_j) {
 #if SCANLET_INT_MVE
   scanlet_mve_int_conv(x, history, weight, channel, channels, K, steps, x_k, w_j);
-  return;
-#endif
+  (void)x_t;
+  (void)h_k;
+  (void)h_j;
+  (void)w_k;
+#else
   for (int32_t e = 0; e < channels; ++e) {
     int16_t* at = x + scanlet_int_place(e, x_k);
     int16_t* const past = history + scanlet_int_place(e, h_k);
@@ -77,6 +80,7 @@ SCANLET_INLINE void scanlet_int_conv(int16_t* const x, int16_t* const history,
     SCANLET_UNROLL(8)
     for (int32_t j = 0; j < K - 1; ++j) past[j * h_j] = (int16_t)window[j];
   }
+#endif
 }
 
 #endif  // SCANLET_KERNELS_INT_CONV_H_

@@ -36,8 +36,11 @@ SCANLET_INLINE void scanlet_int_gate(const int32_t* const acc, const scanlet_row
                                      const int32_t y_k, const int32_t y_t) {
 #if SCANLET_INT_MVE
   scanlet_mve_int_gate(acc, rows, channel, y, steps);
-  return;
-#endif
+  (void)count;
+  (void)T;
+  (void)y_k;
+  (void)y_t;
+#else
   for (int32_t i = 0; i < count; ++i) {
     if (steps == T) {
       scanlet_int_gate_row(acc + i * T, rows[i].factor, channel + i, y + scanlet_int_place(i, y_k),
@@ -47,6 +50,7 @@ SCANLET_INLINE void scanlet_int_gate(const int32_t* const acc, const scanlet_row
                            steps, y_t);
     }
   }
+#endif
 }
 
 #endif  // SCANLET_KERNELS_INT_GATE_H_

@@ -14,7 +14,7 @@
 SCANLET_INLINE uint32_t scanlet_int_sqrt(const uint64_t value) {
   uint64_t rest = value;
   uint64_t root = 0;
-  for (uint64_t bit = (uint64_t)1 << 62; bit != 0; bit >>= 2) {
+  for (uint64_t bit = (uint64_t)1 << 62; bit != 0u; bit >>= 2) {
     const uint64_t trial = root + bit;
     root >>= 1;
     if (rest >= trial) {
@@ -55,7 +55,7 @@ SCANLET_INLINE uint32_t scanlet_int_inverse(const uint32_t divisor) {
 
 SCANLET_INLINE int32_t scanlet_int_bit_length(uint32_t value) {
   int32_t bits = 0;
-  for (; value != 0; value >>= 1) ++bits;
+  for (; value != 0u; value >>= 1) ++bits;
   return bits;
 }
 
@@ -82,7 +82,7 @@ SCANLET_NOINLINE void scanlet_int_norm(const int16_t* const x, int16_t* const y,
       squares += (uint64_t)((int64_t)c * c);
     }
     const uint32_t found = scanlet_int_sqrt(scanlet_int_divide(squares, (uint32_t)width) + eps);
-    const uint32_t root = found > 0 ? found : 1;
+    const uint32_t root = found > 0u ? found : 1u;
     const int32_t lift = 31 - scanlet_int_bit_length(root);
     const uint32_t scaled = lift >= 0 ? root << lift : root >> 1;
     const int64_t inverse = scanlet_int_inverse(scaled);

@@ -33,12 +33,14 @@ SCANLET_INLINE void scanlet_int_pool(const int16_t* const x, int32_t* const sums
                                      const int32_t x_k, const int32_t x_t) {
 #if SCANLET_INT_MVE
   scanlet_mve_int_pool(x, sums, count, steps, x_k);
-  return;
-#endif
+  (void)T;
+  (void)x_t;
+#else
   for (int32_t i = 0; i < count; ++i) {
     const int16_t* const at = x + scanlet_int_place(i, x_k);
     sums[i] += steps == T ? scanlet_int_sum(at, T, x_t) : scanlet_int_sum(at, steps, x_t);
   }
+#endif
 }
 
 // sum / length times 2^fraction, to nearest, halves away from zero; fraction <= 15, length < 2^16,

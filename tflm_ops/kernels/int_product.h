@@ -122,21 +122,22 @@ SCANLET_NOINLINE void scanlet_int_block(const int8_t* const weight, const scanle
                                         const int32_t T, const int32_t steps, int32_t* const acc) {
 #if SCANLET_INT_MVE
   scanlet_mve_int_block(weight, 0, x, depth, T, steps, acc);
-  return;
-#endif
-#if SCANLET_XTENSA_MAC16
+  (void)rows;
+#elif SCANLET_XTENSA_MAC16
   for (int32_t i = 0; i < SCANLET_INT_LANES; ++i) {
     scanlet_xtensa_int_sums(weight + i * depth, x, rows[i].bias, depth, steps, acc + i * T);
   }
 #else
+  // Biases and factors by turns, as words: a pointer to one row's bias leads to no other row.
+  const int32_t* const bias = (const int32_t*)(const void*)rows;
 #if SCANLET_ARM_DSP
   if (T == 4) {
-    scanlet_arm_int_block(weight, &rows->bias, x, depth, steps, acc);
+    scanlet_arm_int_block(weight, bias, x, depth, steps, acc);
   } else {
-    scanlet_arm_int_tile(weight, &rows->bias, x, depth, T, steps, acc);
+    scanlet_arm_int_tile(weight, bias, x, depth, T, steps, acc);
   }
 #else
-  scanlet_int_lanes(weight, 0, &rows->bias, 2, x, depth, T, steps, acc);
+  scanlet_int_lanes(weight, 0, bias, 2, x, depth, T, steps, acc);
 #endif
 #endif
 }
@@ -149,22 +150,23 @@ SCANLET_NOINLINE void scanlet_int_dt_block(const int16_t* const weight,
                                            int32_t* const acc) {
 #if SCANLET_INT_MVE
   scanlet_mve_int_block(weight, 1, dt, depth, T, steps, acc);
-  return;
-#endif
-#if SCANLET_XTENSA_MAC16
+  (void)channel;
+#elif SCANLET_XTENSA_MAC16
   for (int32_t i = 0; i < SCANLET_INT_LANES; ++i) {
     scanlet_xtensa_int_dots(weight + i * depth, dt, channel[i].dt_bias, depth >> 2, steps,
                             acc + i * T, 0);
   }
 #else
   const int32_t stride = (int32_t)(sizeof(scanlet_channel) / sizeof(int32_t));
+  const int32_t* const words = (const int32_t*)(const void*)channel;
+  const int32_t* const bias = words + offsetof(scanlet_channel, dt_bias) / sizeof(int32_t);
 #if SCANLET_ARM_DSP
   if (T == 4 && steps == 4 && depth == 4) {
-    scanlet_arm_int_small(weight, &channel->dt_bias, stride, dt, acc);
+    scanlet_arm_int_small(weight, bias, stride, dt, acc);
     return;
   }
 #endif
-  scanlet_int_lanes(weight, 1, &channel->dt_bias, stride, dt, depth, T, steps, acc);
+  scanlet_int_lanes(weight, 1, bias, stride, dt, depth, T, steps, acc);
 #endif
 }
 
@@ -186,8 +188,7 @@ SCANLET_NOINLINE void scanlet_int_rows(const int8_t* weight, const scanlet_row* 
                                        const int32_t steps, const int32_t y_k, const int32_t y_t) {
 #if SCANLET_INT_MVE
   scanlet_mve_int_rows(weight, rows, x, y, outputs, depth, T, steps, y_k, y_t);
-  return;
-#endif
+#else
   int32_t acc[SCANLET_INT_LANES * SCANLET_INT_MAX_T];
   for (int32_t o = 0; o < outputs; o += SCANLET_INT_LANES) {
     scanlet_int_block(weight, rows, x, depth, T, steps, acc);
@@ -204,6 +205,7 @@ SCANLET_NOINLINE void scanlet_int_rows(const int8_t* weight, const scanlet_row* 
     weight += (ptrdiff_t)SCANLET_INT_LANES * depth;
     rows += SCANLET_INT_LANES;
   }
+#endif
 }
 
 #endif  // SCANLET_KERNELS_INT_PRODUCT_H_

@@ -50,7 +50,8 @@ SCANLET_INLINE int32_t scanlet_saturate(const int32_t value, const int32_t bits)
   return result;
 #else
   const int32_t limit = 1 << (bits - 1);
-  return value >= limit ? limit - 1 : (value < -limit ? -limit : value);
+  if (value >= limit) return limit - 1;
+  return value < -limit ? -limit : value;
 #endif
 }
 

@@ -61,7 +61,7 @@ SCANLET_INLINE int32_t scanlet_int_rounding(const int32_t step) {
   bits = (bits & 0x0fu) << 4 | bits >> 4;
   bits = (bits & 0x33u) << 2 | (bits >> 2 & 0x33u);
   bits = (bits & 0x55u) << 1 | (bits >> 1 & 0x55u);
-  return (int32_t)(bits * 128 + 64);
+  return (int32_t)(bits * 128u + 64u);
 }
 
 // C of the first `steps` steps of bc to -limit..limit: N of its products with an int16 then stay
@@ -70,16 +70,17 @@ SCANLET_INLINE void scanlet_int_clip(int16_t* const bc, const int32_t N, const i
                                      const int32_t limit) {
 #if SCANLET_INT_MVE
   scanlet_mve_int_clip(bc, N, steps, limit);
-  return;
-#endif
+#else
   for (int32_t t = 0; t < steps; ++t) {
     int16_t* c = bc + t * SCANLET_INT_BC_STEP(N) + SCANLET_INT_C(0, N);
     for (int32_t n = 0; n < N; ++n) {
       const int32_t value = *c;
-      *c = (int16_t)(value > limit ? limit : (value < -limit ? -limit : value));
+      const int32_t raised = value < -limit ? -limit : value;
+      *c = (int16_t)(raised > limit ? limit : raised);
       c += SCANLET_INT_C_STRIDE;
     }
   }
+#endif
 }
 
 // `steps` steps of one channel; see scanlet_int_scan. Literal: N, steps.
@@ -168,8 +169,10 @@ SCANLET_INLINE void scanlet_int_scan(int16_t* const h, const int16_t* const rate
   (void)work;
 #if SCANLET_INT_MVE
   scanlet_mve_int_scan(h, rates, bc, delta, rounding, u, channel, count, N, steps, work);
-  return;
-#endif
+  (void)T;
+  (void)u_k;
+  (void)u_t;
+#else
 #if SCANLET_ARM_DSP
   scanlet_arm_int_step step[SCANLET_INT_MAX_T + 1];
   for (int32_t t = 0; t < steps; ++t) step[t].rounding = rounding[t];
@@ -180,12 +183,10 @@ SCANLET_INLINE void scanlet_int_scan(int16_t* const h, const int16_t* const rate
   for (int32_t i = 0; i < count; ++i) {
     int16_t* const state = h + (ptrdiff_t)i * SCANLET_INT_KEPT(N);
     const int16_t* const rate = rates + (ptrdiff_t)i * SCANLET_INT_KEPT(N);
-    int32_t t = 0;
 #if SCANLET_ARM_DSP
     scanlet_arm_int_channel(state, rate, bc, delta + i * T, step, u + scanlet_int_place(i, u_k),
                             u_t, channel + i, N, SCANLET_INT_STATES(N), steps);
-    continue;
-#endif
+#else
 #if SCANLET_XTENSA_MAC16
     if (N <= 64) {
       scanlet_int_scan_channel(state, rate, bc, delta + i * T, step, u + scanlet_int_place(i, u_k),
@@ -193,6 +194,7 @@ SCANLET_INLINE void scanlet_int_scan(int16_t* const h, const int16_t* const rate
       continue;
     }
 #endif
+    int32_t t = 0;
     for (; t + SCANLET_INT_SCAN_STEPS <= steps; t += SCANLET_INT_SCAN_STEPS) {
       scanlet_int_scan_steps(state, rate, bc + t * SCANLET_INT_BC_STEP(N), delta + i * T + t,
                              rounding + t, u + scanlet_int_place(i, u_k) + t * u_t, u_t,
@@ -203,7 +205,9 @@ SCANLET_INLINE void scanlet_int_scan(int16_t* const h, const int16_t* const rate
                              rounding + t, u + scanlet_int_place(i, u_k) + t * u_t, u_t,
                              channel + i, N, 1);
     }
+#endif
   }
+#endif
 }
 
 #endif  // SCANLET_KERNELS_INT_SCAN_H_

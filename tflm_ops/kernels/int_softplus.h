@@ -53,8 +53,9 @@ SCANLET_INLINE void scanlet_int_delta(const int32_t* const acc,
                                       const int32_t fraction) {
 #if SCANLET_INT_MVE
   scanlet_mve_int_delta(acc, channel, delta, steps, fraction);
-  return;
-#endif
+  (void)count;
+  (void)T;
+#else
   for (int32_t i = 0; i < count; ++i) {
     if (steps == T) {
       scanlet_int_delta_row(acc + i * T, channel + i, delta + i * T, T, fraction);
@@ -62,6 +63,7 @@ SCANLET_INLINE void scanlet_int_delta(const int32_t* const acc,
       scanlet_int_delta_row(acc + i * T, channel + i, delta + i * T, steps, fraction);
     }
   }
+#endif
 }
 
 #endif  // SCANLET_KERNELS_INT_SOFTPLUS_H_

@@ -32,8 +32,8 @@ SCANLET_INLINE void scanlet_int_load(const void* const x, const int32_t bytes,
                                      const int32_t k_stride, const int32_t t_stride) {
 #if SCANLET_INT_MVE
   scanlet_mve_int_load(x, bytes, first, row, zero_point, tile, features, steps, k_stride);
-  return;
-#endif
+  (void)t_stride;
+#else
   for (int32_t t = 0; t < steps; ++t) {
     const ptrdiff_t from = first + t * row;
     for (int32_t k = 0; k < features; ++k) {
@@ -42,6 +42,7 @@ SCANLET_INLINE void scanlet_int_load(const void* const x, const int32_t bytes,
       tile[scanlet_int_place(k, k_stride) + t * t_stride] = (int16_t)(value - zero_point);
     }
   }
+#endif
 }
 
 // out_proj and the residual, stored: y[first + t * row + o] = saturate(scale(bias + product,
@@ -58,8 +59,8 @@ SCANLET_INLINE void scanlet_int_output(const int8_t* weight, const scanlet_row* 
 #if SCANLET_INT_MVE
   scanlet_mve_int_output(weight, rows, g, r, r_factor, r_k, y, bytes, first, row, zero_point,
                          outputs, depth, T, steps);
-  return;
-#endif
+  (void)r_t;
+#else
   for (int32_t o = 0; o < outputs; o += SCANLET_INT_LANES) {
     int32_t acc[SCANLET_INT_LANES * SCANLET_INT_MAX_T];
     scanlet_int_block(weight, rows, g, depth, T, steps, acc);
@@ -83,6 +84,7 @@ SCANLET_INLINE void scanlet_int_output(const int8_t* weight, const scanlet_row* 
     weight += (ptrdiff_t)SCANLET_INT_LANES * depth;
     rows += SCANLET_INT_LANES;
   }
+#endif
 }
 
 #endif  // SCANLET_KERNELS_INT_TILE_IO_H_

@@ -19,7 +19,8 @@ SCANLET_INLINE void scanlet_mve_conv_silu(float* const x, float* const history,
   const uint32x4_t columns = scanlet_mve_column(T);
   const uint32x4_t past = scanlet_mve_column(K - 1);
   const uint32x4_t taps = scanlet_mve_column(K);
-  float32x4_t window[32], w[32];
+  float32x4_t window[32];
+  float32x4_t w[32];
   SCANLET_UNROLL(8)
   for (int32_t k = 0; k < K; ++k) w[k] = scanlet_mve_load_column(weight + k, taps, channels);
   SCANLET_UNROLL(8)

@@ -13,7 +13,8 @@
 SCANLET_NOINLINE void scanlet_mve_int_gate(const int32_t* acc, const scanlet_row* const rows,
                                            const scanlet_channel* const channel, int16_t* y,
                                            const int32_t steps) {
-  scanlet_mve_int_wide bias, z_factor;
+  scanlet_mve_int_wide bias;
+  scanlet_mve_int_wide z_factor;
   scanlet_mve_int_constants(rows, &bias, &z_factor);
   const scanlet_mve_int_wide factor = scanlet_mve_int_field(&channel->gate_factor);
   const scanlet_mve_int_shifts shifts =

@@ -39,7 +39,8 @@ SCANLET_NOINLINE void scanlet_mve_int_output(
       if (t % 4 == 0) {
         scanlet_mve_int_sums(weight + (ptrdiff_t)o * depth, 0, g, depth, T, t, steps, pairs, acc);
       }
-      scanlet_mve_int_wide bias, factor;
+      scanlet_mve_int_wide bias;
+      scanlet_mve_int_wide factor;
       scanlet_mve_int_constants(rows + o, &bias, &factor);
       const scanlet_mve_int_wide sum =
           scanlet_mve_int_add(scanlet_mve_int_load_wide(acc + t % 4 * 8), bias);

@@ -72,7 +72,15 @@ SCANLET_INLINE const int8_t* scanlet_mve_int_four(const int8_t* const weight, co
   register int32_t n __asm__("r5");
   register int32_t* const acc __asm__("r9") = sums;
   register const int32_t octets __asm__("r11") = count;
-  int32_t a0, b0, a1, b1, a2, b2, a3, b3;
+  int32_t a0;
+  int32_t b0;
+  int32_t a1;
+  int32_t b1;
+  int32_t a2;
+  int32_t b2;
+  int32_t a3;
+  int32_t b3;
+  // NOLINTNEXTLINE(bugprone-branch-clone): the assembly differs.
   if (wide) {
     __asm__ volatile(SCANLET_MVE_FOUR("vldrh.u16", "16") SCANLET_MVE_FOUR_OPERANDS);
   } else {
@@ -167,7 +175,8 @@ SCANLET_INLINE void scanlet_mve_int_rows(const int8_t* const weight, const scanl
   int32_t acc[32];  // of outputs that are not there: anything
   for (int32_t o = 0; o < outputs; o += 8) {
     const int32_t pairs = outputs - o < 8 ? (outputs - o + 1) / 2 : 4;
-    scanlet_mve_int_wide bias, factor;
+    scanlet_mve_int_wide bias;
+    scanlet_mve_int_wide factor;
     for (int32_t t = 0; t < steps; t += 4) {
       scanlet_mve_int_sums(weight + (ptrdiff_t)o * depth, 0, x, depth, T, t, steps, pairs, acc);
       scanlet_mve_int_constants(rows + o, &bias, &factor);

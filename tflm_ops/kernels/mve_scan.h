@@ -19,7 +19,9 @@ SCANLET_INLINE int32_t scanlet_mve_scan_steps(float* restrict h, const float* re
   // By step, a channel in each lane. Single vectors: structs of four cost copies and stack.
   const uint32x4_t rows = vidupq_n_u32(0, 4);
   const float32x4x2_t skip = vld2q_f32(d);
-  float32x4_t step[4], input[4], sum[4];
+  float32x4_t step[4];
+  float32x4_t input[4];
+  float32x4_t sum[4];
   SCANLET_UNROLL(4)
   for (int32_t t = 0; t < steps; ++t) {
     step[t] = vldrwq_gather_shifted_offset_f32(delta + t, rows);

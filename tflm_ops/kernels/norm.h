@@ -19,7 +19,7 @@ SCANLET_INLINE void scanlet_norm_tile(const float* const x, float* const y,
   const float scale = 1.0f / (float)channels;
   for (int32_t t = 0; t < steps; ++t) {
     float mean = 0.0f;
-    if (centre) {
+    if (centre != 0) {
       for (int32_t c = 0; c < channels; ++c) mean += x[(ptrdiff_t)c * T + t];
       mean *= scale;
     }

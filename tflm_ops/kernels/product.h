@@ -123,21 +123,29 @@ SCANLET_INLINE void scanlet_product_blocks(const float* weight, const float* con
   for (int32_t left = outputs; left > 0; left -= 4) {
     float rest[4 * SCANLET_MAX_T];
     float* const out = left < 4 ? rest : y;
-    if (own) {
+    int32_t t = 0;
 #if SCANLET_ARM
+    if (own) {
       scanlet_arm_product_part(weight, x, bias, out, depth, SCANLET_CHUNK, steps);
-#elif SCANLET_MVE
-      scanlet_mve_product_part(weight, x, depth, SCANLET_CHUNK, bias, out, steps);
-#endif
-    } else {
-      int32_t t = 0;
-      for (; t + 2 <= steps; t += 2) {
-        scanlet_product_columns(weight, x + t, depth, T, bias, out + t, 4, 2);
-      }
-      if (t < steps) scanlet_product_columns(weight, x + t, depth, T, bias, out + t, 4, 1);
+      t = steps;
     }
+#elif SCANLET_MVE
+    if (own) {
+      scanlet_mve_product_part(weight, x, depth, SCANLET_CHUNK, bias, out, steps);
+      t = steps;
+    }
+#else
+    (void)own;
+#endif
+    for (; t + 2 <= steps; t += 2) {
+      scanlet_product_columns(weight, x + t, depth, T, bias, out + t, 4, 2);
+    }
+    if (t < steps) scanlet_product_columns(weight, x + t, depth, T, bias, out + t, 4, 1);
     if (left < 4) {
-      for (int32_t i = 0; i < left * T; ++i) y[i] = rest[i];
+      for (int32_t i = 0; i < left; ++i) {
+        // cppcheck-suppress uninitvar; it was written through `out`
+        for (t = 0; t < steps; ++t) y[i * T + t] = rest[i * T + t];
+      }
     }
     weight += (ptrdiff_t)depth * 4;
     y += (ptrdiff_t)4 * T;

@@ -39,6 +39,7 @@ SCANLET_INLINE int16_t scanlet_real_nearest(const float value) {
   const int32_t zero = 0x4b400000;
   const int32_t sum = (int32_t)scanlet_bits(value + 12582912.0f);
   const int32_t most = sum < zero + 32767 ? sum : zero + 32767;
+  // cppcheck-suppress knownConditionTrueFalse; it does not know the bits of a float
   return (int16_t)((most > zero - 32768 ? most : zero - 32768) - zero);
 #endif
 }

@@ -66,7 +66,7 @@ SCANLET_INLINE void scanlet_scan_channel(float* restrict const h, const float* r
                                          float* const u, const float* const d, const int32_t N,
                                          const int32_t T, const int32_t steps) {
   int32_t t = 0;
-  if (scanlet_scan_excess(delta, d[1], steps) >> 31 == 0) {
+  if (scanlet_scan_excess(delta, d[1], steps) >> 31 == 0u) {
     for (; t + SCANLET_SCAN_STEPS <= steps; t += SCANLET_SCAN_STEPS) {
       scanlet_scan_steps(h, a, bc + t, delta + t, u + t, d[0], N, T, SCANLET_SCAN_STEPS, 0);
     }
@@ -95,19 +95,22 @@ SCANLET_INLINE void scanlet_scan(float* restrict const h, const float* restrict 
                                  const float* restrict const bc, float* const delta, float* const u,
                                  const float* const d, const int32_t channels, const int32_t N,
                                  const int32_t T, const int32_t steps) {
-  int32_t done = 0;
 #if SCANLET_MVE
   if (T == 4 && channels == 4) {
-    done = steps == T ? scanlet_mve_scan(h, a, bc, delta, u, d, N)
-                      : scanlet_mve_scan_part(h, a, bc, delta, u, d, N, steps);
+    if (steps == T ? scanlet_mve_scan(h, a, bc, delta, u, d, N)
+                   : scanlet_mve_scan_part(h, a, bc, delta, u, d, N, steps)) {
+      return;
+    }
   }
 #elif SCANLET_ARM
   if (T == 4) {
-    done = steps == T ? scanlet_arm_scan(h, a, bc, delta, u, d, channels, N)
-                      : scanlet_arm_scan_part(h, a, bc, delta, u, d, channels, N, steps);
+    if (steps == T ? scanlet_arm_scan(h, a, bc, delta, u, d, channels, N)
+                   : scanlet_arm_scan_part(h, a, bc, delta, u, d, channels, N, steps)) {
+      return;
+    }
   }
 #endif
-  if (!done) scanlet_scan_channels(h, a, bc, delta, u, d, channels, N, T, steps);
+  scanlet_scan_channels(h, a, bc, delta, u, d, channels, N, T, steps);
 }
 
 #endif  // SCANLET_KERNELS_SCAN_H_

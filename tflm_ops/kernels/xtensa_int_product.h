@@ -35,7 +35,8 @@
 SCANLET_INLINE void scanlet_xtensa_int_widen(const int8_t* w, int16_t* wide, const int32_t quads) {
   const uint32_t mask = 0xff00ff00u;
   const int32_t pairs = quads >> 1;
-  uint32_t a, b;
+  uint32_t a;
+  uint32_t b;
   __asm__ volatile(
       SCANLET_XTENSA_LINE("loopnez %[pairs], 1f")
       SCANLET_XTENSA_WIDEN("0", "0", "4")
@@ -93,7 +94,9 @@ SCANLET_INLINE void scanlet_xtensa_int_dots(const int16_t* const start, const in
                                             const int32_t add, const int32_t quads,
                                             const int32_t steps, int32_t* sum,
                                             const int widened) {
-  int32_t w, high;
+  int32_t w;
+  int32_t high;
+  // NOLINTNEXTLINE(bugprone-branch-clone): the assembly differs.
   if (widened) {
     SCANLET_XTENSA_DOTS(
         SCANLET_XTENSA_LINE("rsr %[high], acchi") SCANLET_XTENSA_LINE("src %[w], %[high], %[w]"));

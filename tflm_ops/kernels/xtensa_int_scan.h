@@ -131,9 +131,15 @@ SCANLET_INLINE void scanlet_xtensa_int_scan(int16_t* h, const int16_t* rates, co
                                             const int32_t down, const int32_t beyond,
                                             const int32_t N) {
   const int16_t* const table = scanlet_decay_table;
-  int32_t delta, du, round, w, y, z;
+  int32_t delta;
+  int32_t du;
+  int32_t round;
+  int32_t w;
+  int32_t y;
+  int32_t z;
   int32_t x = down;
   if (N <= 24) {
+    // NOLINTNEXTLINE(bugprone-branch-clone): the assembly differs.
     if (beyond) {
       SCANLET_XTENSA_SCAN(SCANLET_XTENSA_LINEAR(SCANLET_XTENSA_CLAMP), 2);
     } else {

@@ -16,7 +16,9 @@
 // middle is that of zero.
 SCANLET_INLINE int32_t scanlet_xtensa_int_silu(const int32_t value, const int32_t low,
                                                const int32_t mask, const uint16_t* const middle) {
-  int32_t base, result, rest;
+  int32_t base;
+  int32_t result;
+  int32_t rest;
   __asm__ volatile(
       SCANLET_XTENSA_LINE("ssr %[low]")
       SCANLET_XTENSA_LINE("sra %[result], %[value]")
@@ -49,7 +51,8 @@ SCANLET_INLINE void scanlet_xtensa_int_conv(const int16_t* const weight, int16_t
   int32_t x0 = past[0];
   int32_t x1 = past[h_j];
   int32_t x2 = past[2 * h_j];
-  int32_t x3, result;
+  int32_t x3;
+  int32_t result;
   __asm__ volatile(
       SCANLET_XTENSA_LINE("loopnez %[steps], 1f")
       SCANLET_XTENSA_LINE("l16si %[x3], %[x], 0")

@@ -47,19 +47,22 @@ static inline float scanlet_binary_one(const scanlet_binary_kind kind, const flo
 // `kind` is a literal at every call, so the switch is decided at compile time.
 static inline void scanlet_binary(const scanlet_binary_kind kind, const float* first,
                                   const float* second, float* y, const scanlet_broadcast* const s) {
-  for (int32_t a = 0; a < s->extent[0]; ++a)
-    for (int32_t b = 0; b < s->extent[1]; ++b)
+  for (int32_t a = 0; a < s->extent[0]; ++a) {
+    for (int32_t b = 0; b < s->extent[1]; ++b) {
       for (int32_t c = 0; c < s->extent[2]; ++c) {
         const float* p = first + (ptrdiff_t)a * s->first[0] + (ptrdiff_t)b * s->first[1] +
                          (ptrdiff_t)c * s->first[2];
         const float* q = second + (ptrdiff_t)a * s->second[0] + (ptrdiff_t)b * s->second[1] +
                          (ptrdiff_t)c * s->second[2];
         for (int32_t d = 0; d < s->extent[3]; ++d) {
-          *y++ = scanlet_binary_one(kind, *p, *q);
+          *y = scanlet_binary_one(kind, *p, *q);
+          ++y;
           p += s->first[3];
           q += s->second[3];
         }
       }
+    }
+  }
 }
 
 #endif  // SCANLET_SHELL_BINARY_H_

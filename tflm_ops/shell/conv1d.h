@@ -10,8 +10,14 @@
 #include "activation.h"
 
 typedef struct {
-  int32_t length, channels, out_length, out_channels;
-  int32_t kernel, stride, dilation, left_padding;
+  int32_t length;
+  int32_t channels;
+  int32_t out_length;
+  int32_t out_channels;
+  int32_t kernel;
+  int32_t stride;
+  int32_t dilation;
+  int32_t left_padding;
   int32_t depthwise;  // 1: weight (out_channels, kernel, 1), output c reads input c * C_in / C_out
   scanlet_activation activation;
 } scanlet_conv1d_shape;

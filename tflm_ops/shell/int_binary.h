@@ -9,8 +9,12 @@
 // Operands of a sum are brought to a common scale, `up` bits finer than the larger one of both.
 // A product needs `by_y` alone, a comparison (all in the same scale) nothing.
 typedef struct {
-  int32_t first_zero, second_zero, up;
-  scanlet_q_factor by_first, by_second, by_y;
+  int32_t first_zero;
+  int32_t second_zero;
+  int32_t up;
+  scanlet_q_factor by_first;
+  scanlet_q_factor by_second;
+  scanlet_q_factor by_y;
   scanlet_q_output y;
 } scanlet_q_operands;
 
@@ -33,8 +37,8 @@ SCANLET_INLINE void scanlet_q_binary(const scanlet_q_type type, const scanlet_bi
                                      void* const y, const scanlet_broadcast* const s,
                                      const scanlet_q_operands* const q) {
   ptrdiff_t at = 0;
-  for (int32_t a = 0; a < s->extent[0]; ++a)
-    for (int32_t b = 0; b < s->extent[1]; ++b)
+  for (int32_t a = 0; a < s->extent[0]; ++a) {
+    for (int32_t b = 0; b < s->extent[1]; ++b) {
       for (int32_t c = 0; c < s->extent[2]; ++c) {
         ptrdiff_t i =
             (ptrdiff_t)a * s->first[0] + (ptrdiff_t)b * s->first[1] + (ptrdiff_t)c * s->first[2];
@@ -48,6 +52,8 @@ SCANLET_INLINE void scanlet_q_binary(const scanlet_q_type type, const scanlet_bi
           j += s->second[3];
         }
       }
+    }
+  }
 }
 
 #endif  // SCANLET_SHELL_INT_BINARY_H_

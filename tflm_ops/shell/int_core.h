@@ -14,12 +14,15 @@ typedef enum { SCANLET_Q8, SCANLET_Q16 } scanlet_q_type;
 
 // A real factor: factor / 2^31 * 2^shift, 2^30 <= factor < 2^31 (or 0), -31 <= shift <= 30.
 typedef struct {
-  int32_t factor, shift;
+  int32_t factor;
+  int32_t shift;
 } scanlet_q_factor;
 
 // The range of stored results, which is also how an activation is fused, and their zero point.
 typedef struct {
-  int32_t zero, low, high;
+  int32_t zero;
+  int32_t low;
+  int32_t high;
 } scanlet_q_output;
 
 SCANLET_INLINE int32_t scanlet_q_load(const scanlet_q_type type, const void* const x,
@@ -52,7 +55,8 @@ SCANLET_INLINE int64_t scanlet_q_rescale_wide(const int64_t value, const scanlet
 
 SCANLET_INLINE int32_t scanlet_q_saturate(const int64_t value, const scanlet_q_output to) {
   const int64_t moved = value + to.zero;
-  return moved < to.low ? to.low : (moved > to.high ? to.high : (int32_t)moved);
+  const int64_t raised = moved < to.low ? to.low : moved;
+  return raised > to.high ? to.high : (int32_t)raised;
 }
 
 #endif  // SCANLET_SHELL_INT_CORE_H_

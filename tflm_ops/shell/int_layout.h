@@ -8,9 +8,9 @@
 
 SCANLET_INLINE void scanlet_q_copy(const scanlet_q_type type, const void* const from,
                                    void* const to, const scanlet_walk* const w) {
-  for (int32_t a = 0; a < w->extent[0]; ++a)
-    for (int32_t b = 0; b < w->extent[1]; ++b)
-      for (int32_t c = 0; c < w->extent[2]; ++c)
+  for (int32_t a = 0; a < w->extent[0]; ++a) {
+    for (int32_t b = 0; b < w->extent[1]; ++b) {
+      for (int32_t c = 0; c < w->extent[2]; ++c) {
         for (int32_t d = 0; d < w->extent[3]; ++d) {
           ptrdiff_t in = (ptrdiff_t)a * w->source[0] + (ptrdiff_t)b * w->source[1] +
                          (ptrdiff_t)c * w->source[2] + (ptrdiff_t)d * w->source[3];
@@ -22,6 +22,9 @@ SCANLET_INLINE void scanlet_q_copy(const scanlet_q_type type, const void* const 
             out += w->destination[4];
           }
         }
+      }
+    }
+  }
 }
 
 SCANLET_INLINE void scanlet_q_fill(const scanlet_q_type type, void* const to, const int32_t count,

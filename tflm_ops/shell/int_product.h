@@ -28,7 +28,10 @@ SCANLET_INLINE int64_t scanlet_q_dot(const scanlet_q_type type, const void* cons
   }
   const int16_t* const in = (const int16_t*)x + at;
   int64_t sum = 0;
-  for (int32_t k = 0; k < depth; ++k) sum += (int32_t)in[k] * w[k];
+  for (int32_t k = 0; k < depth; ++k) {
+    const int32_t product = in[k] * w[k];
+    sum += product;
+  }
   return sum;
 }
 

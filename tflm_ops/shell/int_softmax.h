@@ -10,7 +10,7 @@
 SCANLET_INLINE void scanlet_q_softmax8(const uint32_t* const table, const int8_t* x, int8_t* y,
                                        const int32_t rows, const int32_t width) {
   for (int32_t row = 0; row < rows; ++row) {
-    int32_t largest = x[0];
+    int8_t largest = x[0];
     for (int32_t i = 1; i < width; ++i) largest = x[i] > largest ? x[i] : largest;
     uint32_t sum = 0;
     for (int32_t i = 0; i < width; ++i) sum += table[largest - x[i]];

@@ -73,7 +73,8 @@ SCANLET_INLINE void scanlet_q_quantize(const scanlet_q_type type, const float* c
   const float high = (float)(to.high - to.zero);
   for (int32_t i = 0; i < count; ++i) {
     const float real = x[i] / scale;
-    const float kept = real > low ? (real < high ? real : high) : low;
+    const float raised = real > low ? real : low;
+    const float kept = raised < high ? raised : high;
     int32_t whole = (int32_t)kept;
     const float rest = kept - (float)whole;
     if (rest >= 0.5f) ++whole;

@@ -15,9 +15,9 @@ typedef struct {
 } scanlet_walk;
 
 static inline void scanlet_copy(const float* from, float* to, const scanlet_walk* const w) {
-  for (int32_t a = 0; a < w->extent[0]; ++a)
-    for (int32_t b = 0; b < w->extent[1]; ++b)
-      for (int32_t c = 0; c < w->extent[2]; ++c)
+  for (int32_t a = 0; a < w->extent[0]; ++a) {
+    for (int32_t b = 0; b < w->extent[1]; ++b) {
+      for (int32_t c = 0; c < w->extent[2]; ++c) {
         for (int32_t d = 0; d < w->extent[3]; ++d) {
           const float* in = from + (ptrdiff_t)a * w->source[0] + (ptrdiff_t)b * w->source[1] +
                             (ptrdiff_t)c * w->source[2] + (ptrdiff_t)d * w->source[3];
@@ -29,13 +29,22 @@ static inline void scanlet_copy(const float* from, float* to, const scanlet_walk
             out += w->destination[4];
           }
         }
+      }
+    }
+  }
 }
 
 static inline void scanlet_zero(float* to, const int32_t count) {
   const int32_t whole = count & ~7;
   for (int32_t i = 0; i < whole; i += 8) {
-    to[i] = to[i + 1] = to[i + 2] = to[i + 3] = 0.0f;
-    to[i + 4] = to[i + 5] = to[i + 6] = to[i + 7] = 0.0f;
+    to[i] = 0.0f;
+    to[i + 1] = 0.0f;
+    to[i + 2] = 0.0f;
+    to[i + 3] = 0.0f;
+    to[i + 4] = 0.0f;
+    to[i + 5] = 0.0f;
+    to[i + 6] = 0.0f;
+    to[i + 7] = 0.0f;
     __asm__ volatile("" ::: "memory");  // or it becomes a call of memset, which takes longer
   }
   for (int32_t i = whole; i < count; ++i) to[i] = 0.0f;
@@ -50,7 +59,8 @@ static inline int scanlet_gather(const float* table, const int32_t* indices, flo
     for (int32_t i = 0; i < count; ++i) {
       if (indices[i] < 0 || indices[i] >= rows) return -1;
       const float* const in = table + ((ptrdiff_t)block * rows + indices[i]) * width;
-      for (int32_t k = 0; k < width; ++k) *to++ = in[k];
+      for (int32_t k = 0; k < width; ++k) to[k] = in[k];
+      to += width;
     }
   }
   return 0;

@@ -20,7 +20,10 @@ static inline void scanlet_linear(const float* x, const float* weight, const flo
     int32_t o = 0;
     for (; o + 4 <= outputs; o += 4) {
       const float* const w = weight + (ptrdiff_t)o * depth;
-      float a0 = 0.0f, a1 = 0.0f, a2 = 0.0f, a3 = 0.0f;
+      float a0 = 0.0f;
+      float a1 = 0.0f;
+      float a2 = 0.0f;
+      float a3 = 0.0f;
       for (int32_t k = 0; k < depth; ++k) {
         const float value = in[k];
         a0 = SCANLET_MADD(a0, value, w[k]);

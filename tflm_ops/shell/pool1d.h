@@ -18,9 +18,13 @@ static inline void scanlet_pool1d(const float* x, float* y, const int32_t out_le
       float value = mean ? in[0] : -3.40282347e+38f;
       for (int32_t k = mean ? 1 : 0; k < kernel; ++k) {
         const float next = in[(ptrdiff_t)k * channels];
-        value = mean ? value + next : (next > value ? next : value);
+        if (mean != 0) {
+          value += next;
+        } else if (next > value) {
+          value = next;
+        }
       }
-      y[(ptrdiff_t)t * channels + c] = mean ? value * scale : value;
+      y[(ptrdiff_t)t * channels + c] = mean != 0 ? value * scale : value;
     }
   }
 }

@@ -68,7 +68,13 @@ SCANLET_INLINE float scanlet_tanh(const float x) {
 
 // Relative error 2e-7; -infinity at zero, where a core may count subnormal x, and NaN below.
 SCANLET_INLINE float scanlet_log(const float value) {
-  if (!(value > 0.0f)) return value == 0.0f ? -__builtin_inff() : __builtin_nanf("");
+  if (!(value > 0.0f)) {
+    // Bits of which the compiler knows nothing: LLVM for Xtensa would put both floats into a table
+    // and fail to take one out.
+    uint32_t special = value == 0.0f ? 0xff800000u : 0x7fc00000u;
+    __asm__("" : "+r"(special));
+    return scanlet_from_bits(special);
+  }
   const int subnormal = value < SCANLET_SMALLEST;
   const float x = subnormal ? value * SCANLET_RAISE : value;
   const uint32_t bits = scanlet_bits(x);
@@ -113,7 +119,8 @@ SCANLET_INLINE float scanlet_unary_one(const scanlet_unary_kind kind, const floa
     case SCANLET_UNARY_RELU:
       return x < 0.0f ? 0.0f : x;
     case SCANLET_UNARY_RELU6:
-      return x < 0.0f ? 0.0f : (x > 6.0f ? 6.0f : x);
+      if (x < 0.0f) return 0.0f;
+      return x > 6.0f ? 6.0f : x;
     case SCANLET_UNARY_TANH:
       return scanlet_tanh(x);
     case SCANLET_UNARY_SIGMOID:

@@ -34,19 +34,31 @@ NOT_NEGATIVE = frozenset(["softplus", "exp", "relu", "sigmoid", "abs", "sqrt"])
 
 @dataclass
 class BareScan:
-    """A loop to be replaced: its result, and the node that is to stand in its place."""
+    """A loop to be replaced: its result, and the node that is to stand in its place.
+
+    `near_miss`: what differs from a mixer, where there is a gate as in one.
+    """
 
     path: str
     scan: Recurrence
     result: fx.Node
     scanned: fx.Node
     env: dict[fx.Node, Any]
+    near_miss: str | None = None
 
 
 def write(
-    scan: Recurrence, found: Sequence[tuple[fx.Node, Readout]], evaluator: Evaluator, path: str
+    scan: Recurrence,
+    found: Sequence[tuple[fx.Node, Readout]],
+    evaluator: Evaluator,
+    path: str,
+    why: str | None,
 ) -> BareScan:
-    """Add the scan to the program, beside the loop. Raises NotAbsorbedError."""
+    """Add the scan to the program, beside the loop; `why` it is no mixer. Raises NotAbsorbedError.
+
+    A gate behind the scan is what tells a mixer that was almost recognised from a scan that was
+    meant to be one.
+    """
     if not bool((scan.A <= 0).all()):
         raise NotAbsorbedError("A has positive values: the state would grow without bound")
     if not _not_negative(scan.delta):
@@ -58,7 +70,8 @@ def write(
     except NotAbsorbedError:
         writer.withdraw()
         raise
-    return BareScan(path, scan, result, scanned, writer.env)
+    gated = any(each.gate is not None for _, each in found)
+    return BareScan(path, scan, result, scanned, writer.env, why if gated else None)
 
 
 def _choice(found: Sequence[tuple[fx.Node, Readout]], steps: int) -> tuple[fx.Node, Readout]:
@@ -156,4 +169,5 @@ def splice(bare: BareScan, program: Program, env: dict[fx.Node, Any]) -> None:
 def record(bare: BareScan, deviation: float | None) -> MixerRecord:
     """Of a scan alone: no convolution, no rank."""
     inner = bare.scan.d_inner
-    return MixerRecord(bare.path, "scan", inner, inner, bare.scan.d_state, 0, 0, deviation)
+    shapes = (inner, inner, bare.scan.d_state, 0, 0)
+    return MixerRecord(bare.path, "scan", *shapes, deviation, near_miss=bare.near_miss)

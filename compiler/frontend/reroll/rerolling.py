@@ -184,7 +184,7 @@ def _surroundings(
             why = why or str(error)
     if found:
         try:
-            return bare.write(scan, found, evaluator, path)
+            return bare.write(scan, found, evaluator, path, why)
         except NotAbsorbedError as error:
             why = f"{why}; nor can it stand alone: {error}" if why != str(error) else why
     picture = draw(loop, evaluator.program)
