@@ -267,6 +267,7 @@ BAD = {
         NONE,
         "scales a step up",
     ),
+    "a name for terminals": ("RELU", [f32("x\x1b[2J", 4), f32("y", 4)], {}, "unprintable"),
     "name twice": ("RELU", [f32("x", 4), f32("x", 4)], {}, "same name"),
     "dequantize of floats": ("DEQUANTIZE", [X, f32("y", 1, 4)], {}, "reads float32"),
     "dequantize without a scale": ("DEQUANTIZE", [i8("x", 4, q=None), f32("y", 4)], {}, "no scale"),

@@ -113,8 +113,10 @@ def _check_tables(tables: dict[str, Any]) -> None:
             raise ModelFileError("it has fields that scanlet never writes", where=where, hint=HINT)
         if quantization and not quantization["scale"]:
             raise ModelFileError("a quantization without scales", where=where, hint=HINT)
-        if not tensor["name"] or len(tensor["name"]) > MAX_NAME:
-            raise ModelFileError("it has no name, or an endless one", where=where, hint=HINT)
+        if not 0 < len(tensor["name"]) <= MAX_NAME or not tensor["name"].isprintable():
+            raise ModelFileError(
+                "its name is empty, endless or unprintable", where=where, hint=HINT
+            )
     custom = int(tflite.BuiltinOperator.CUSTOM)
     for index, code in enumerate(tables["operator_codes"]):
         old, new, name = (
