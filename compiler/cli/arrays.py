@@ -1,7 +1,8 @@
-"""Arrays that a command reads from .npy and .npz files."""
+"""Arrays that a command reads from .npy and .npz files, or writes."""
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -38,3 +39,13 @@ def first_array(path: Path) -> np.ndarray:
     if not arrays:
         raise InputError("holds no array", where=str(path))
     return next(iter(arrays.values()))
+
+
+def write_array(path: Path, array: np.ndarray) -> None:
+    """Replace an .npy file whole; another suffix gets .npy behind it, as NumPy names its files."""
+    from scanlet.emit.durable import write_file
+
+    stream = io.BytesIO()
+    np.save(stream, array, allow_pickle=False)
+    named = path if path.suffix == ".npy" else path.with_name(path.name + ".npy")
+    write_file(named, stream.getvalue())

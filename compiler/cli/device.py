@@ -10,7 +10,7 @@ import typer
 
 import scanlet
 from scanlet.cli import completion
-from scanlet.cli.arrays import first_array
+from scanlet.cli.arrays import first_array, write_array
 from scanlet.cli.documents import print_json
 from scanlet.cli.options import Json, Project, Quiet, working
 from scanlet.errors import InputError
@@ -64,10 +64,7 @@ def run(
         latencies = device.latencies_us
     arrays = result if isinstance(result, tuple) else (result,)
     if output is not None:
-        try:
-            np.save(output, arrays[0])
-        except OSError as error:
-            raise InputError(f"cannot write: {error}", where=str(output)) from error
+        write_array(output, arrays[0])
     if as_json:
         shown = {"outputs": [array.tolist() for array in arrays], "latency_us": latencies}
         print_json(shown)

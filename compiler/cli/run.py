@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import typer
 
 import scanlet
-from scanlet.cli.arrays import first_array
+from scanlet.cli.arrays import first_array, write_array
 from scanlet.cli.documents import print_json
 from scanlet.cli.options import Core, Json, Project, Quiet, working
 from scanlet.progress import step
@@ -45,9 +43,7 @@ def run(
         result = compiled.run(first_array(data), on=on, keep_plan=keep_plan)
     arrays = result if isinstance(result, tuple) else (result,)
     if output is not None:
-        from scanlet.emit.durable import write_file
-
-        write_file(_with_suffix(output), _as_npy(arrays[0]))
+        write_array(output, arrays[0])
     if as_json:
         print_json({"outputs": [array.tolist() for array in arrays]})
         return
@@ -56,14 +52,3 @@ def run(
     from scanlet.tables import print_outputs
 
     print_outputs(compiled, arrays)
-
-
-def _with_suffix(path: Path) -> Path:
-    """As NumPy names what it saves."""
-    return path if path.suffix == ".npy" else path.with_name(path.name + ".npy")
-
-
-def _as_npy(array: np.ndarray) -> bytes:
-    stream = io.BytesIO()
-    np.save(stream, array, allow_pickle=False)
-    return stream.getvalue()

@@ -81,7 +81,7 @@ def _create(directory: Path, files: Mapping[str, bytes], version: str) -> bool:
 
     The folder that is renamed is the outermost one that does not exist.
     """
-    outermost = directory.absolute()
+    outermost = Path(os.path.realpath(directory))  # without "..", which may lead out of the stage
     within: list[str] = []
     while not os.path.lexists(outermost.parent):
         within.insert(0, outermost.name)
@@ -113,7 +113,9 @@ def _beside(folder: Path) -> Path:
 def _clear_beside(directory: Path) -> None:
     """Remove what processes left that died just when the directory was made."""
     directory = directory.absolute()
-    for folder in (directory, *directory.parents[:-1]):
+    for folder in (directory, *directory.parents):
+        if folder.name in ("", ".."):
+            continue
         stage = _beside(folder)
         if os.path.lexists(stage):
             with contextlib.suppress(EmitError, OSError), staging(stage, wait=0.0):

@@ -129,6 +129,21 @@ def test_a_link_that_leads_nowhere_is_refused(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["p"]
 
 
+def test_a_way_through_a_folder_that_does_not_exist_leads_where_it_says(tmp_path):
+    write_project(tmp_path / "not" / ".." / "p" / "q", NEW)
+    assert files_in(tmp_path / "p" / "q") == NEW
+    assert [path.name for path in tmp_path.iterdir()] == ["p"]
+
+
+def test_the_root_folder_is_no_project_of_ours(monkeypatch):
+    def refused(*_args, **_kwargs):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "mkdir", refused)  # whoever runs the tests
+    with pytest.raises(EmitError, match="Permission denied"):
+        write_project(Path("/"), NEW)
+
+
 def test_a_file_above_the_directory_is_refused(tmp_path):
     (tmp_path / "file").write_bytes(b"mine")
     with pytest.raises(EmitError, match="is not a directory"):

@@ -9,8 +9,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from scanlet.cli.arrays import write_array
 from scanlet.emit.durable import write_file
 from scanlet.errors import InputError
 
@@ -18,6 +20,7 @@ from scanlet.errors import InputError
 SWEEP = """
 import ctypes, errno, json, os, signal, sys
 from pathlib import Path
+from scanlet.cli.arrays import write_array
 from scanlet.emit.durable import write_file
 from scanlet.errors import InputError
 shim, folder = ctypes.CDLL(None), Path(sys.argv[1])
@@ -120,3 +123,10 @@ def test_the_shim_is_not_in_this_process():
     """What fails above fails in processes made for it."""
     assert not hasattr(ctypes.CDLL(None), "fault_arm")
     assert Path("/proc/self/maps").read_text().count("fault_shim") == 0
+
+
+def test_an_array_gets_numpys_suffix(tmp_path):
+    for name in ("y.npy", "y", "y.txt"):
+        write_array(tmp_path / name, np.arange(3))
+    assert sorted(os.listdir(tmp_path)) == ["y.npy", "y.txt.npy"]
+    np.testing.assert_array_equal(np.load(tmp_path / "y.npy"), np.arange(3))
