@@ -32,6 +32,7 @@ SOAK_SHAPES ?= 300
 soak: system-packages $(VENV)/.test-installed
 	SCANLET_SOAK_SHAPES=$(SOAK_SHAPES) OMP_NUM_THREADS=1 \
 	  $(BIN)/python -m pytest -q -s tests/shapes/test_shapes_agreement.py
+	@OMP_NUM_THREADS=1 $(BIN)/python -m examples.benchmark.serial_link
 
 # Instruction counts on emulated cores: the figures of README.md.
 bench: system-packages $(VENV)/.test-installed

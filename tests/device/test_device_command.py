@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import shutil
 import subprocess
 import sys
+import tty
 from pathlib import Path
 
 import numpy as np
@@ -172,6 +175,24 @@ def test_without_a_port_the_ports_are_listed(monkeypatch: pytest.MonkeyPatch) ->
     assert "/dev/ttyUSB7" in str(failure.value)
     with pytest.raises(InputError, match="cannot open this port"):
         scanlet_device("info", "--port", "gopher://x")
+
+
+def test_a_port_that_takes_nothing_or_goes_away_is_an_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(link, "STUCK_SECONDS", 0.1)
+    master, slave = pty.openpty()
+    tty.setraw(slave)
+    stuck = link.SerialLink(os.ttyname(slave), 4_000_000)
+    with pytest.raises(DeviceError, match="the connection broke"):
+        stuck.write(bytes(100_000))
+    stuck.close()
+    gone = link.SerialLink(os.ttyname(slave), 115200)
+    os.close(master)
+    with pytest.raises(DeviceError, match="still plugged in"):
+        gone.read(0.5)
+    gone.close()
+    os.close(slave)
 
 
 def test_without_pyserial_the_pip_line_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

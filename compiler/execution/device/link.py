@@ -8,6 +8,8 @@ from typing import Any, Protocol
 from scanlet.errors import DeviceError, InputError, MissingToolError
 
 PYSERIAL = "pyserial==3.5"
+#: A port that takes no byte for so long is stuck.
+STUCK_SECONDS = 5.0
 
 
 class Link(Protocol):
@@ -51,8 +53,9 @@ class SerialLink:
 
     def write(self, data: bytes) -> None:
         try:
+            # Longer than the line takes: only one that takes nothing any more ends this.
+            self._line.write_timeout = STUCK_SECONDS + 20.0 * len(data) / self.baudrate
             self._line.write(data)
-            self._line.flush()
         except self._failures as error:
             raise self._lost(error) from error
 
