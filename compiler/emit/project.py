@@ -9,6 +9,7 @@ model. `component_only` leaves main/ and the build files alone.
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -181,6 +182,7 @@ def _context(spec: ProjectSpec) -> dict[str, Any]:
         "operator_count": len(read_model(spec.tflite).operators),
         "model_bytes": len(spec.tflite),
         "model_body": _bytes_body(spec.tflite),
+        "model_crc32": f"0x{zlib.crc32(spec.tflite):08x}u",
         "golden": golden,
         "golden_left_out": len(spec.golden_inputs) - len(golden),
         "has_library": False,

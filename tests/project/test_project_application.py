@@ -104,6 +104,19 @@ def test_a_model_that_cannot_run_parks_with_a_message(program, fault, message) -
     assert not any("self-test" in line or "ready" in line for line in shown)
 
 
+def test_data_of_another_model_are_refused_before_anything_reads_them(
+    spec, second_spec, tmp_path
+) -> None:
+    files = render_project(spec)
+    other = render_project(dataclasses.replace(second_spec, name=spec.name))
+    assert len(second_spec.tflite) == len(spec.tflite)  # so that sizes do not tell
+    mixed = files | {"model/model_data.cc": other["model/model_data.cc"]}
+    program = build_application(write_files(mixed, tmp_path / "p"), tmp_path / "program")
+    shown = lines(run_application(program))
+    assert "STOPPED: model_data.cc is damaged, or of another compilation" in shown
+    assert not any("self-test" in line or "ready" in line for line in shown)
+
+
 def talk(program: Path, *requests: bytes, fault: str = "") -> list[Answer]:
     """The answers to requests that follow on a hello with sequence 0."""
     hello, *rest = answers(run_application(program, fault, frame(HELLO) + b"".join(requests)))
