@@ -10,8 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from scanlet.compilation.deviation import change_of, check_accepted, deviation_warnings
+from scanlet.compilation.integer_options import checked_classes, unfused
+from scanlet.compilation.near_misses import near_miss_warnings
+from scanlet.compilation.one_thread import one_thread
+from scanlet.compilation.standardization import along_features, standardized
+from scanlet.compilation.verifying import stream_reference, verify_compiled
 from scanlet.compiled import Compiled, Golden
-from scanlet.deviation import change_of, check_accepted, deviation_warnings
 from scanlet.errors import (
     CalibrationError,
     InputError,
@@ -20,9 +25,6 @@ from scanlet.errors import (
 )
 from scanlet.execution.samples import Sample, as_samples, check_tokens, random_samples
 from scanlet.graph import Graph
-from scanlet.integer_options import checked_classes, unfused
-from scanlet.near_misses import near_miss_warnings
-from scanlet.one_thread import one_thread
 from scanlet.passes import ExponentialMean, Stream, StreamShape, as_pooling
 from scanlet.passes.extents import Extent
 from scanlet.planning.planner import STACK_BYTES, Alternative, Choice, choices, first_fit
@@ -30,9 +32,7 @@ from scanlet.planning.tflm_arena import POINTERS_64, device_margin, predict_aren
 from scanlet.progress import shown, stage, step
 from scanlet.quantization.observers import OBSERVERS
 from scanlet.quantization.quantize import quantize
-from scanlet.standardization import along_features, standardized
 from scanlet.targets import Target, find
-from scanlet.verifying import stream_reference, verify_compiled
 
 PRECISIONS = ("float32", "int8", "int16x8")
 MODES = ("sequence", "stream")

@@ -198,7 +198,7 @@ def _library(compiled: Compiled) -> LibrarySpec | None:
     """The whole network as plain C, for firmware without TFLM, and what it should compute."""
     if compiled.target.project == "esp-idf" or compiled.source is None:
         return None
-    from scanlet.emit.generic_source import render_generic
+    from scanlet.emit.generic.source import render_generic
     from scanlet.emit.library_project import LibrarySpec
     from scanlet.planning.generic import plan_memory
 

@@ -12,7 +12,7 @@ from scanlet.errors import InputError
 
 def calibration_arrays(path: Path) -> tuple[list[np.ndarray], np.ndarray | None]:
     """The samples, each (1, ...), `x` or the first array, and their classes, `y` if it is there."""
-    from scanlet.model_source import load_arrays
+    from scanlet.cli.model_source import load_arrays
 
     arrays = load_arrays(path)
     classes = arrays.pop("y", None) if len(arrays) > 1 else None
@@ -24,7 +24,7 @@ def calibration_arrays(path: Path) -> tuple[list[np.ndarray], np.ndarray | None]
 
 def normalization_arrays(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation of the raw input's features."""
-    from scanlet.model_source import load_arrays
+    from scanlet.cli.model_source import load_arrays
 
     arrays = load_arrays(path)
     if not {"mean", "std"} <= arrays.keys():
@@ -33,7 +33,7 @@ def normalization_arrays(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def first_array(path: Path) -> np.ndarray:
-    from scanlet.model_source import load_arrays
+    from scanlet.cli.model_source import load_arrays
 
     arrays = load_arrays(path)
     if not arrays:

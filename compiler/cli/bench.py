@@ -36,7 +36,7 @@ def bench(
     as_json: Json = False,
 ) -> None:
     """Count what one inference costs on emulated cores: instructions and memory, not cycles."""
-    from scanlet.tables import print_measurements
+    from scanlet.cli.tables import print_measurements
 
     cores = split_names(on) or CORES
     with working(quiet=quiet, stages=len(cores) * (1 + naive)):

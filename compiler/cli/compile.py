@@ -12,9 +12,9 @@ import scanlet
 from scanlet.api import compile_stages
 from scanlet.cli import completion
 from scanlet.cli.arrays import calibration_arrays, normalization_arrays
+from scanlet.cli.command_text import command_text
 from scanlet.cli.documents import print_json
 from scanlet.cli.options import Json, Quiet, split_names, working
-from scanlet.command_text import command_text
 from scanlet.errors import InputError, ScanletWarning
 from scanlet.progress import stage
 
@@ -217,7 +217,7 @@ def compile_model(
 
     With --json the document is the content of the project's report.json.
     """
-    from scanlet.model_source import load_model
+    from scanlet.cli.model_source import load_model
 
     if precision in ("int8", "int16x8") and calibration is None:
         raise InputError(
@@ -266,8 +266,8 @@ def compile_model(
 
 
 def _print(compiled: scanlet.Compiled, output: Path) -> None:
+    from scanlet.cli.summary_table import print_summary
     from scanlet.quantization.sensitivity import print_sensitivity
-    from scanlet.summary_table import print_summary
 
     if compiled.quantized is not None:
         print_sensitivity(compiled.quantized.sensitivity, limit=SHOWN_TENSORS)

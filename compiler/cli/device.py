@@ -180,7 +180,7 @@ def _connect(port: str | None, baud: int, timeout: float) -> scanlet.Device:
 
 def _inputs(path: Path) -> tuple[list[np.ndarray], np.ndarray | None]:
     """The model's inputs in order, and the classes `y` of an .npz that has them."""
-    from scanlet.model_source import load_arrays
+    from scanlet.cli.model_source import load_arrays
 
     arrays = load_arrays(path)
     classes = arrays.pop("y", None) if len(arrays) > 1 else None

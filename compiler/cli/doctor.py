@@ -40,7 +40,7 @@ def doctor(
     if as_json:
         print_json(content(findings))
     else:
-        from scanlet.doctor_tables import print_findings
+        from scanlet.cli.doctor_tables import print_findings
 
         print_findings(failed if quiet else findings, checked=check)
     if failed:

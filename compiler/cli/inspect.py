@@ -20,10 +20,10 @@ def inspect(
     as_json: Json = False,
 ) -> None:
     """Show the operators, tensors and memory of a compiled model."""
-    from scanlet.tables import inspection, print_inspection
+    from scanlet.cli.tables import inspection, print_inspection
 
     if plan:
-        from scanlet.plan_picture import plan_content, print_plan
+        from scanlet.cli.plan_picture import plan_content, print_plan
 
         shown = plan_content(scanlet.open(path))
         print_json(shown) if as_json else print_plan(shown)

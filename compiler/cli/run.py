@@ -49,6 +49,6 @@ def run(
         return
     if quiet and output is not None:
         return
-    from scanlet.tables import print_outputs
+    from scanlet.cli.tables import print_outputs
 
     print_outputs(compiled, arrays)

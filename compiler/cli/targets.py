@@ -14,6 +14,6 @@ def targets(as_json: Json = False) -> None:
     if as_json:
         print_json({name: asdict(target) for name, target in ALL.items()})
         return
-    from scanlet.tables import print_targets
+    from scanlet.cli.tables import print_targets
 
     print_targets()

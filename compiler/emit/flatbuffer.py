@@ -68,7 +68,7 @@ def write_model(
 
 def _lower_layer(assembly: Assembly, node: Node, layer: LayerPlan) -> None:
     """A SELECTIVE_SSM node: the input, then the packed weights."""
-    from scanlet.emit.custom_options import encode
+    from scanlet.emit.parameters.custom_options import encode
     from scanlet.planning.packing import pack_layer
 
     if not isinstance(node.op, LayerOperator) or layer.op != node.op:

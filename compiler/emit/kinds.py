@@ -15,12 +15,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from scanlet.emit.diagonal_parameters import DIAGONAL_PARAMETERS
-from scanlet.emit.inner_norm_parameters import INNER_NORM_PARAMETERS
-from scanlet.emit.integer_parameters import INTEGER_PARAMETERS
-from scanlet.emit.mamba2_parameters import MAMBA2_PARAMETERS
-from scanlet.emit.more_parameters import NOTHING, MoreParameters
-from scanlet.emit.stream_parameters import STREAM_PARAMETERS
+from scanlet.emit.parameters.diagonal import DIAGONAL_PARAMETERS
+from scanlet.emit.parameters.inner_norm import INNER_NORM_PARAMETERS
+from scanlet.emit.parameters.integer import INTEGER_PARAMETERS
+from scanlet.emit.parameters.mamba2 import MAMBA2_PARAMETERS
+from scanlet.emit.parameters.more import NOTHING, MoreParameters
+from scanlet.emit.parameters.stream import STREAM_PARAMETERS
 from scanlet.graph.operators import (
     DIAGONAL_WEIGHT_ORDER,
     INTEGER_WEIGHT_ORDER,

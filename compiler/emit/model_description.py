@@ -13,7 +13,7 @@ from scanlet.errors import ModelFileError
 from scanlet.graph import Quantization
 
 if TYPE_CHECKING:
-    from scanlet.emit.custom_options import ParameterBlock
+    from scanlet.emit.parameters.custom_options import ParameterBlock
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class OperatorDescription:
     @property
     def parameters(self) -> ParameterBlock:
         """The decoded parameter block of a SELECTIVE_SSM node. ModelFileError if damaged."""
-        from scanlet.emit.custom_options import decode
+        from scanlet.emit.parameters.custom_options import decode
 
         return decode(self.custom_options)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from scanlet.emit import custom_options
 from scanlet.emit.c_wrap import wrap
 from scanlet.emit.kinds import KINDS
+from scanlet.emit.parameters import custom_options
 from scanlet.emit.templates import render
 from scanlet.errors import EmitError
 from scanlet.planning.integer_layout import LAYOUTS, IntegerLayout

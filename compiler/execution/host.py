@@ -18,7 +18,7 @@ from scanlet.execution.allocations import Allocations
 from scanlet.execution.arena_search import align
 from scanlet.execution.shared_library import HostLibrary, build_library
 from scanlet.execution.wheel import check_installed
-from scanlet.execution.worker import Worker, WorkerDied
+from scanlet.execution.worker.client import Worker, WorkerDied
 from scanlet.progress import step
 
 __all__ = ["Allocations", "HostInterpreter", "HostLibrary", "build_library"]

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from scanlet.emit.generic_source import render_generic
+from scanlet.emit.generic.source import render_generic
 from scanlet.errors import ExecutionError, InputError
 from scanlet.execution.shared_library import build_c_library
 from scanlet.graph import Graph

@@ -1,6 +1,6 @@
 """The whole network as machine code on an emulated core: run it, and count what it costs.
 
-What runs is the generic library (`scanlet.emit.generic_source`): the same SELECTIVE_SSM as in the
+What runs is the generic library (`scanlet.emit.generic.source`): the same SELECTIVE_SSM as in the
 TFLM build, with the operators around it as small C functions instead of TFLM's kernels.
 """
 
@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from scanlet.emit.generic_source import C_TYPES, render_generic
-from scanlet.emit.naive_source import render_naive
+from scanlet.emit.generic.naive import render_naive
+from scanlet.emit.generic.source import C_TYPES, render_generic
 from scanlet.emit.templates import render
 from scanlet.errors import TargetError
 from scanlet.execution.operator_parts import instructions_by_part

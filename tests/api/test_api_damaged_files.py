@@ -18,12 +18,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import scanlet
+from scanlet.cli.model_source import load_arrays, load_model
+from scanlet.cli.tables import inspection, print_inspection
 from scanlet.emit.writer import MANIFEST
 from scanlet.graph import serialization
-from scanlet.model_source import load_arrays, load_model
 from scanlet.project_files import verify_golden
 from scanlet.reporting import write_report
-from scanlet.tables import inspection, print_inspection
 
 COMPONENT = "components/selective_ssm/selective_ssm_tiny.c"
 

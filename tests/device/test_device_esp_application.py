@@ -13,7 +13,7 @@ import scanlet
 from examples.benchmark.serial_faults import Faults, Line
 from examples.benchmark.serial_link import compile_served, over_a_line
 from scanlet.cli import app
-from scanlet.emit.generic_source import render_generic
+from scanlet.emit.generic.source import render_generic
 from scanlet.errors import InputError
 from scanlet.execution.device.evaluation import evaluate_on_board
 from scanlet.targets import find

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from scanlet.emit.generic_source import render_generic
+from scanlet.emit.generic.source import render_generic
 from scanlet.graph import Graph
 from scanlet.planning.plan import make_plan
 from scanlet.targets import find

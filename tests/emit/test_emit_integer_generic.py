@@ -19,7 +19,7 @@ from emit_integer_cases import (
 from generic_runner import run_generic
 
 from scanlet.emit.flatbuffer import write_model
-from scanlet.emit.generic_source import render_generic
+from scanlet.emit.generic.source import render_generic
 from scanlet.graph import Graph, Tensor, constant
 from scanlet.graph.operators import Binary, Gather, Linear, Reduce, Unary
 from scanlet.planning.plan import make_plan

@@ -19,8 +19,9 @@ from execution_models import build, mixer, sample, shell
 
 from scanlet.emit.flatbuffer import write_model
 from scanlet.errors import ExecutionError, InputError
-from scanlet.execution import worker, worker_frames
 from scanlet.execution.host import HostInterpreter, build_library
+from scanlet.execution.worker import client as worker
+from scanlet.execution.worker import frames as worker_frames
 
 
 def children_of(process: int) -> list[int]:
@@ -191,7 +192,7 @@ def test_all_processes_end_with_this_one(tmp_path):
     (tmp_path / "model").write_bytes(write_model(shell()))
     script = """
 import os, sys, time
-from scanlet.execution import worker
+from scanlet.execution.worker import client as worker
 from scanlet.execution.host import HostInterpreter
 interpreter = HostInterpreter(open(sys.argv[1], "rb").read(), None)
 print(worker.template_process(), interpreter.process_id, "torch" in sys.modules, flush=True)

@@ -12,9 +12,9 @@ from pathlib import Path
 from fuzz_engine import HERE, FuzzTarget
 
 import scanlet
-from scanlet.emit.custom_options import decode
 from scanlet.emit.kinds import KIND_GELU, KIND_INTEGER
 from scanlet.emit.model_description import OperatorDescription, TensorDescription
+from scanlet.emit.parameters.custom_options import decode
 
 STUBS = HERE.parent / "tflm_ops"
 TYPES = {"float32": 1, "int32": 2, "int16": 7, "int8": 9}

@@ -12,8 +12,8 @@ from operator_models import MODELS
 from operator_nodes import custom_operators, operator_target
 
 import scanlet
-from scanlet.emit.custom_options import decode
 from scanlet.emit.kinds import BY_CODE, KIND_GELU
+from scanlet.emit.parameters.custom_options import decode
 
 RUNS = 100_000
 LITERAL = re.compile(r'"((?:[^"\\]|\\.)*)"')

@@ -20,7 +20,7 @@ from types import FrameType
 
 INSTRUMENTED = [
     *("scanlet.emit.flatbuffer_walk", "scanlet.emit.flatbuffer_reader"),
-    *("scanlet.emit.validation", "scanlet.emit.custom_options"),
+    *("scanlet.emit.validation", "scanlet.emit.parameters.custom_options"),
 ]
 #: Longest input, in bytes.
 LONGEST = 1 << 14

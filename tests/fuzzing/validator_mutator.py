@@ -12,8 +12,8 @@ from typing import Any
 import tflite
 
 from scanlet.emit import seal
-from scanlet.emit.custom_options import FORMAT, MAGIC
 from scanlet.emit.flatbuffer_walk import SCALARS, SCHEMA, Walker
+from scanlet.emit.parameters.custom_options import FORMAT, MAGIC
 from scanlet.errors import ScanletError
 
 #: What is often at a limit of something.

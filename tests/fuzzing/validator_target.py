@@ -25,11 +25,11 @@ import numpy as np
 from fuzz_engine import Finding, FuzzRun, corpus
 from validator_seeds import Seed, seeds
 
+from scanlet.cli.tables import inspection, print_inspection
 from scanlet.emit.flatbuffer_reader import validate
 from scanlet.emit.validation.selective import check_component
 from scanlet.errors import ExecutionError, ScanletError
 from scanlet.execution.host import HostInterpreter, build_library
-from scanlet.tables import inspection, print_inspection
 
 NAME = "validator"
 HERE = Path(__file__).parent

@@ -22,7 +22,7 @@ from shape_models import CALIBRATION, Shape, expected, samples, torch_model
 
 import scanlet
 from scanlet.emit.flatbuffer import write_model
-from scanlet.emit.generic_source import C_TYPES, render_generic
+from scanlet.emit.generic.source import C_TYPES, render_generic
 from scanlet.execution.host import HostInterpreter, build_library
 from scanlet.graph import Graph
 from scanlet.graph.operators import LayerOperator

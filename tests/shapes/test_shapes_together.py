@@ -14,7 +14,7 @@ from shape_executions import compile_shape
 from shape_models import Shape, samples, torch_model
 
 import scanlet
-from scanlet.emit.generic_source import C_TYPES, render_generic
+from scanlet.emit.generic.source import C_TYPES, render_generic
 from scanlet.execution.host import HostInterpreter, build_library
 from scanlet.graph import Graph
 from scanlet.planning.plan import make_plan

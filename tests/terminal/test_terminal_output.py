@@ -223,9 +223,9 @@ def test_other_locales_get_no_box_characters_and_no_crash(command, locale, net, 
 @pytest.mark.parametrize("command", ["targets", "inspect", "plan", "summary", "bench"])
 def test_narrow_terminals_get_whole_names(command, net):
     import scanlet as api
-    from scanlet import tables
-    from scanlet.plan_picture import plan_content, print_plan
-    from scanlet.summary_table import print_summary
+    from scanlet.cli import tables
+    from scanlet.cli.plan_picture import plan_content, print_plan
+    from scanlet.cli.summary_table import print_summary
 
     row = dict.fromkeys(("loads", "stores", "instructions"), 123_456_789)
     row |= dict.fromkeys(("tile", "ram_bytes", "stack_bytes", "text_bytes"), 1234)
@@ -266,7 +266,7 @@ def printed(action) -> str:
 
 def test_the_summary_says_what_to_do_next(net):
     import scanlet as api
-    from scanlet.summary_table import next_commands, print_summary
+    from scanlet.cli.summary_table import next_commands, print_summary
 
     compiled = api.open(net)
     text = printed(lambda: print_summary(compiled, net))

@@ -22,7 +22,7 @@ from terminal_pty import (
 )
 
 from scanlet.progress import counted, note, shown, stage, step, told, watched
-from scanlet.progress_display import clock
+from scanlet.progress.display import clock
 
 STEPS = """
 import time

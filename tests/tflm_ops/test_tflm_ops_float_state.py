@@ -12,10 +12,10 @@ from float_state_cases import assert_exact, float_state_case
 from integer_cases import Case, run_case
 from operator_harness import build_layers
 
-from scanlet.emit.custom_options import decode, encode
 from scanlet.emit.flatbuffer import write_model
 from scanlet.emit.flatbuffer_reader import validate
 from scanlet.emit.operator_source import render_component
+from scanlet.emit.parameters.custom_options import decode, encode
 from scanlet.errors import GraphError
 from scanlet.execution.host import HostInterpreter, build_library
 from scanlet.graph.serialization import graph_from_bytes, graph_to_bytes

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from integer_cases import Case, random_case
 
-from scanlet.emit.custom_options import decode, encode
 from scanlet.emit.flatbuffer import write_model
 from scanlet.emit.flatbuffer_reader import validate
 from scanlet.emit.operator_source import render_component
+from scanlet.emit.parameters.custom_options import decode, encode
 from scanlet.errors import ExecutionError, ModelFileError
 from scanlet.execution.host import HostInterpreter, build_library
 from scanlet.planning.plan import make_plan

@@ -23,7 +23,7 @@ from registration_harness import (
     run,
 )
 
-from scanlet.emit.custom_options import encode
+from scanlet.emit.parameters.custom_options import encode
 from scanlet.planning.layer import LayerPlan
 from scanlet.planning.packing import pack_layer
 

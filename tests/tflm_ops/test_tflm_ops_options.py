@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from operator_harness import make_plan, random_weights
 
-from scanlet.emit.custom_options import SIZES, decode, encode, encode_gelu
-from scanlet.emit.inner_norm_parameters import InnerNormParameters
 from scanlet.emit.kinds import KIND_GELU, KIND_MAMBA1
+from scanlet.emit.parameters.custom_options import SIZES, decode, encode, encode_gelu
+from scanlet.emit.parameters.inner_norm import InnerNormParameters
 from scanlet.errors import ModelFileError
 from scanlet.graph.operators import WEIGHT_ORDER
 from scanlet.graph.operators.selective_ssm import INNER_NORM_WEIGHTS, REQUIRED_WEIGHTS

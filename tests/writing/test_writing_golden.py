@@ -10,7 +10,7 @@ import reproducible_compile
 import torch
 
 import scanlet
-from scanlet import golden
+from scanlet.compilation import golden
 from scanlet.execution import shared_library
 from scanlet.execution.on_core import core_target, run_on_core
 from scanlet.planning.plan import make_plan

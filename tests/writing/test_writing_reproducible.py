@@ -13,7 +13,7 @@ import reproducible_compile
 import torch
 from threadpoolctl import threadpool_info
 
-from scanlet.one_thread import one_thread
+from scanlet.compilation.one_thread import one_thread
 
 SCRIPT = Path(reproducible_compile.__file__)
 PROJECTS = (*reproducible_compile.CALLS, "command")

@@ -58,7 +58,7 @@ def unary(assembly: Assembly, node: Node, op: Unary) -> None:
     """RELU, TANH, ...; GELU (with the error function) is a SELECTIVE_SSM node of its own kind."""
     x = node.inputs[0]
     if op.kind == "gelu":
-        from scanlet.emit.custom_options import encode_gelu
+        from scanlet.emit.parameters.custom_options import encode_gelu
 
         assembly.custom_operator([assembly.index(x)], assembly.produce(node.output), encode_gelu())
         return

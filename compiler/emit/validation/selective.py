@@ -9,13 +9,13 @@ import math
 import re
 from collections.abc import Mapping
 
-from scanlet.emit.custom_options import MAGIC, ParameterBlock
 from scanlet.emit.kinds import (
     KIND_INTEGER_STREAM_POOL,
     KIND_STREAM_HISTORY,
     KIND_STREAM_POOL,
 )
 from scanlet.emit.model_description import ModelDescription
+from scanlet.emit.parameters.custom_options import MAGIC, ParameterBlock
 from scanlet.emit.validation.node import Node, nodes
 from scanlet.errors import ModelFileError
 

@@ -11,7 +11,7 @@ import math
 import struct
 from dataclasses import dataclass
 
-from scanlet.emit.more_parameters import MoreParameters
+from scanlet.emit.parameters.more import MoreParameters
 from scanlet.errors import ModelFileError
 from scanlet.graph.operators import SelectiveSSM
 from scanlet.planning.layer import LayerPlan

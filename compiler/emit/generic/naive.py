@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scanlet.emit.generic_source import Library
+from scanlet.emit.generic.source import Library
 from scanlet.emit.templates import render
 from scanlet.errors import UnsupportedModelError
 from scanlet.graph import Graph, Node

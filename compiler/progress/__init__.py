@@ -98,7 +98,7 @@ def shown(*, enabled: bool = True, stages: int = 0) -> Iterator[None]:
         with _telling(_Nobody()):
             yield
     else:
-        from scanlet.progress_display import Display
+        from scanlet.progress.display import Display
 
         with Display(stages) as display, _telling(display), _around_the_line():
             yield

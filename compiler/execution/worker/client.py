@@ -23,9 +23,9 @@ from typing import Any
 import numpy as np
 
 from scanlet.errors import ExecutionError, MissingToolError
-from scanlet.execution import worker_frames
 from scanlet.execution.captured import memory_file
-from scanlet.execution.worker_process import FORK, KILL, REQUEST, WAIT
+from scanlet.execution.worker import frames
+from scanlet.execution.worker.process import FORK, KILL, REQUEST, WAIT
 
 #: Starts the far side with this process's module path, but without scanlet's own `__init__`, which
 #: would load the whole compiler.
@@ -35,7 +35,7 @@ descriptor, path, package = json.loads(sys.argv[1])
 sys.path[:] = path
 sys.modules["scanlet"] = types.ModuleType("scanlet")
 sys.modules["scanlet"].__path__ = [package]
-from scanlet.execution.worker_process import serve
+from scanlet.execution.worker.process import serve
 serve(descriptor)
 """
 START_SECONDS, END_SECONDS = 60, 5
@@ -70,7 +70,7 @@ class Template:
         self._lock = threading.Lock()
         self._control, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         path = [os.path.abspath(entry) for entry in sys.path]
-        package = str(Path(__file__).resolve().parents[1])
+        package = str(Path(__file__).resolve().parents[2])
         with tempfile.TemporaryFile() as errors, far:
             try:
                 self._process = subprocess.Popen(
@@ -165,7 +165,7 @@ class Worker:
         """Ask for something. Raises WorkerDied."""
         self._connection.settimeout(seconds)
         try:
-            worker_frames.send(self._connection, head, arrays)
+            frames.send(self._connection, head, arrays)
         except OSError as error:
             raise self._death(error) from error
 
@@ -173,8 +173,8 @@ class Worker:
         """The next answer: its head, its arrays, what was printed. Raises WorkerDied."""
         self._connection.settimeout(seconds)
         try:
-            head, arrays = worker_frames.receive(self._connection)
-        except (OSError, EOFError, worker_frames.FrameError) as error:
+            head, arrays = frames.receive(self._connection)
+        except (OSError, EOFError, frames.FrameError) as error:
             raise self._death(error) from error
         except BaseException:  # Ctrl-C: what comes next would be the answer to this
             self.end()
@@ -206,7 +206,7 @@ class Worker:
             return WorkerDied(None, "", False)
         late = isinstance(error, TimeoutError)
         template = _template
-        kill = late or isinstance(error, worker_frames.FrameError)
+        kill = late or isinstance(error, frames.FrameError)
         status = template.end(self._process, kill=kill) if template is not None else None
         died = WorkerDied(status, self._printed(), late)
         self._close()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from scanlet import golden
+from scanlet.compilation import golden
 from scanlet.compiled import Compiled
 from scanlet.errors import InputError, MissingToolError, VerificationError
 from scanlet.execution.samples import Sample

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from scanlet.emit.c_text import c_array_body
-from scanlet.emit.generic_calls import CALLS
-from scanlet.emit.generic_integer import integer_call, is_integer
+from scanlet.emit.generic.calls import CALLS
+from scanlet.emit.generic.integer import integer_call, is_integer
 from scanlet.emit.operator_source import render_component
 from scanlet.emit.templates import render
 from scanlet.errors import GraphError
@@ -206,7 +206,7 @@ class Library:
 
     def table_index(self, layer: LayerPlan) -> int:
         """Where the layer stands in the component's table: equal layers share an entry."""
-        from scanlet.emit.custom_options import encode
+        from scanlet.emit.parameters.custom_options import encode
 
         blocks = list(dict.fromkeys(encode(other) for other in self.plan.layers))
         return blocks.index(encode(layer))

@@ -1,6 +1,6 @@
 """The far side of `worker`: a template process that forks a process for each interpreter.
 
-Runs without the rest of scanlet (see `worker.BOOT`): the template imports only NumPy and the
+Runs without the rest of scanlet (see `client.BOOT`): the template imports only NumPy and the
 interpreter, has one thread, and so is quick to start and safe to fork.
 """
 
@@ -24,7 +24,7 @@ from scanlet.execution.arena_search import smallest_arena
 from scanlet.execution.child import die_with_parent, in_child
 from scanlet.execution.shared_library import HostLibrary
 from scanlet.execution.wheel import load_runtime
-from scanlet.execution.worker_frames import FrameError, receive, send
+from scanlet.execution.worker.frames import FrameError, receive, send
 
 #: What the template is asked: one letter, and a process where one is meant.
 REQUEST = struct.Struct("<cq")

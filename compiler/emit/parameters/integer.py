@@ -14,7 +14,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass, fields
 
-from scanlet.emit.more_parameters import MoreParameters
+from scanlet.emit.parameters.more import MoreParameters
 from scanlet.errors import ModelFileError
 from scanlet.graph.operators import IntegerSSM
 from scanlet.planning.layer import LayerPlan

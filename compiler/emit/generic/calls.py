@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from scanlet.emit import generic_layout
 from scanlet.emit.c_text import c_struct
-from scanlet.emit.generic_layout import Names, Shape, leading, strides_of
+from scanlet.emit.generic import layout as generic_layout
+from scanlet.emit.generic.layout import Names, Shape, leading, strides_of
 from scanlet.errors import GraphError
 from scanlet.graph import Node
 from scanlet.graph.operators import (

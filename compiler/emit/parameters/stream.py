@@ -12,7 +12,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-from scanlet.emit.more_parameters import MoreParameters
+from scanlet.emit.parameters.more import MoreParameters
 from scanlet.errors import ModelFileError
 from scanlet.graph.operators import IntegerStreamPool, StreamHistory
 from scanlet.planning.layer import LayerPlan

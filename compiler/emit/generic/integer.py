@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from scanlet.emit import generic_layout
 from scanlet.emit.c_text import c_float, c_struct
-from scanlet.emit.fixed_factor import divided, fixed_factor
-from scanlet.emit.generic_calls import broadcast, conv1d_shape, reduction
-from scanlet.emit.generic_layout import Names
-from scanlet.emit.generic_tables import exponentials8, function8, sigmoid16, softmax16
+from scanlet.emit.generic import layout as generic_layout
+from scanlet.emit.generic.calls import broadcast, conv1d_shape, reduction
+from scanlet.emit.generic.layout import Names
+from scanlet.emit.generic.tables import exponentials8, function8, sigmoid16, softmax16
+from scanlet.emit.parameters.fixed_factor import divided, fixed_factor
 from scanlet.errors import GraphError
 from scanlet.graph import Node, Quantization, Tensor
 from scanlet.graph.operators import (

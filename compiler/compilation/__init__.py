@@ -1,0 +1,1 @@
+"""Steps of `scanlet.compile` around the data flow: options, checks, golden vectors."""

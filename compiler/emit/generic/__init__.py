@@ -1,0 +1,1 @@
+"""The generic C library: the whole network as plain C, without TFLM."""
