@@ -27,7 +27,7 @@ from scanlet.execution.samples import Sample, as_samples, check_tokens, random_s
 from scanlet.graph import Graph
 from scanlet.passes import ExponentialMean, Stream, StreamShape, as_pooling
 from scanlet.passes.extents import Extent
-from scanlet.planning.planner import STACK_BYTES, Alternative, Choice, choices, first_fit
+from scanlet.planning.planner import Alternative, Choice, choices, first_fit
 from scanlet.planning.tflm_arena import POINTERS_64, device_margin, predict_arena, ram_parts
 from scanlet.progress import shown, stage, step
 from scanlet.quantization.observers import OBSERVERS
@@ -254,7 +254,7 @@ def _fit(
         if id(choice) not in parts:
             model = read_model(write_model(choice.graph, choice.plan.layers))
             arena = predict_arena(model, choice.plan.layers, POINTERS_64)
-            parts[id(choice)] = ram_parts(arena, device_margin(model))
+            parts[id(choice)] = ram_parts(arena, target.stack_bytes, device_margin(model))
         return parts[id(choice)]
 
     stage("planning fusion and memory")
@@ -265,7 +265,7 @@ def _fit(
         compiled = build(choice, precision=precision, mode=mode, name=name)
         margin = device_margin(compiled.description)
         try:
-            fits = compiled.allocations.total + margin + STACK_BYTES <= limit
+            fits = compiled.allocations.total + margin + target.stack_bytes <= limit
         except MissingToolError:  # no interpreter here: the prediction has to do
             fits = True
         if fits or len(candidates) == 1:

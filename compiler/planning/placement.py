@@ -9,7 +9,7 @@ from __future__ import annotations
 from scanlet.errors import TargetError
 from scanlet.targets import Memory, Target
 
-#: The stack of a generated firmware: what the model needs (at most 1,536 bytes) and the
+#: The stack of a generated firmware: what the model needs (`Target.stack_bytes`) and the
 #: application's own functions and interrupts.
 STACK_BYTES = 8 * 1024
 #: What the application's own variables may take of the memory that holds the stack.

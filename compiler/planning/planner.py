@@ -18,9 +18,6 @@ from scanlet.planning.generic import plan_memory
 from scanlet.planning.plan import Plan, make_plan
 from scanlet.targets import Target
 
-#: What the generated code needs of the stack at most (measured: 460 to 1,464 bytes a core).
-STACK_BYTES = 1536
-
 #: Costs closer than this are the same: the model is not more exact.
 SAME_COST = 1.01
 
@@ -122,7 +119,7 @@ def memory_parts(graph: Graph, plan: Plan) -> dict[str, int]:
         "output": sum(tensor.nbytes for tensor in graph.outputs),
         "arena": memory.arena_bytes,
         "state": memory.state_bytes,
-        "stack": STACK_BYTES,
+        "stack": plan.target.stack_bytes,
     }
 
 

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 
 from scanlet.planning.layer import LayerPlan
 from scanlet.planning.memory import Lifetime, align, place
-from scanlet.planning.planner import STACK_BYTES
 
 if TYPE_CHECKING:
     from scanlet.emit.model_description import ModelDescription, OperatorDescription
@@ -130,13 +129,15 @@ def device_margin(model: ModelDescription) -> int:
     return MARGIN_BYTES + align(max(copies, default=0))
 
 
-def ram_parts(arena: ArenaPrediction, margin: int = MARGIN_BYTES) -> dict[str, int]:
+def ram_parts(
+    arena: ArenaPrediction, stack_bytes: int, margin: int = MARGIN_BYTES
+) -> dict[str, int]:
     """All RAM of a project that runs on TFLM, in bytes by part."""
     return {
         "tensors and scratch": arena.head,
         "interpreter and state": align(arena.tail),
         "margin for device kernels": margin,
-        "stack": STACK_BYTES,
+        "stack": stack_bytes,
     }
 
 

@@ -21,6 +21,9 @@ class Target:
 
     `state` is how integer mixers hold their recurrent state here, "int16" or "float32", unless the
     caller says: what costs fewer instructions, and of what costs about the same the smaller.
+    `stack_bytes` is what one inference needs of the stack at most: measured on the emulated core
+    over kinds of layers and precisions, with some room (`Compiled.measure` tells that of one
+    model); for a core that nobody measured, more than any of these needs.
     `core` names the emulated core that stands for this target in `run` and `measure`.
     `project` is the kind of project written: "esp-idf"; "stm32", firmware for a Cortex-M7 with
     CMake; or "library", the C sources with a CMake project that tests them anywhere.
@@ -36,6 +39,7 @@ class Target:
     flash_bytes: int
     has_fpu: bool
     state: str = "int16"
+    stack_bytes: int = 2048
     core: str | None = None
     project: str = "library"
     idf_target: str | None = None

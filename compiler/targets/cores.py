@@ -18,6 +18,7 @@ TARGETS = (
         ram_bytes=256 * KIB,
         flash_bytes=KIB * KIB,
         has_fpu=True,
+        stack_bytes=1024,
         core="cortex-m4",
     ),
     Target(
@@ -28,6 +29,7 @@ TARGETS = (
         ram_bytes=512 * KIB,
         flash_bytes=2 * KIB * KIB,
         has_fpu=True,
+        stack_bytes=1024,
         core="cortex-m7",
     ),
     Target(
@@ -38,6 +40,7 @@ TARGETS = (
         ram_bytes=512 * KIB,
         flash_bytes=2 * KIB * KIB,
         has_fpu=True,
+        stack_bytes=1792,
         core="cortex-m55",
     ),
     Target(
@@ -48,6 +51,7 @@ TARGETS = (
         ram_bytes=320 * KIB,
         flash_bytes=3 * KIB * KIB,
         has_fpu=True,
+        stack_bytes=1408,
         core="xtensa-fpu",
     ),
     Target(
@@ -58,6 +62,7 @@ TARGETS = (
         ram_bytes=300 * KIB,
         flash_bytes=3 * KIB * KIB,
         has_fpu=False,
+        stack_bytes=1024,
         core="rv32imc",
     ),
 )

@@ -26,6 +26,7 @@ TARGETS = (
         ram_bytes=512 * KIB,  # the largest single memory, AXI SRAM
         flash_bytes=2 * KIB * KIB,
         has_fpu=True,
+        stack_bytes=1024,
         core="cortex-m7",
         project="stm32",
         cpu_mhz=480,

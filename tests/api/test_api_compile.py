@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import scanlet
-from scanlet.planning.planner import STACK_BYTES
+from scanlet.targets import ALL
 
 
 def torch_run(model: torch.nn.Module, x: np.ndarray) -> np.ndarray:
@@ -137,9 +137,10 @@ def test_a_batch_is_refused_in_stream_mode(tagger):
 def test_a_tight_memory_limit_shrinks_the_time_tile(classifier):
     example = torch.zeros(1, 12, 5)
     roomy = scanlet.compile(classifier, example, progress=False)
-    limit = roomy.report["arena"]["reserved_bytes"] + STACK_BYTES - 16
+    stack = ALL["esp32s3"].stack_bytes
+    limit = roomy.report["arena"]["reserved_bytes"] + stack - 16
     tight = scanlet.compile(classifier, example, memory_limit=limit, progress=False)
-    assert tight.report["arena"]["reserved_bytes"] + STACK_BYTES <= limit
+    assert tight.report["arena"]["reserved_bytes"] + stack <= limit
     assert tight.report["layers"][0]["tile"] < roomy.report["layers"][0]["tile"]
     np.testing.assert_array_equal(tight.run(samples(2)), roomy.run(samples(2)))
 
