@@ -18,6 +18,7 @@ from scanlet.execution.samples import Sample
 
 if TYPE_CHECKING:
     from scanlet.execution.native import NativeLibrary
+    from scanlet.execution.verification import Verification
 
 SAMPLES = 3
 #: Steps of the output's scale by which integers may differ on a device: its own kernels round on
@@ -29,19 +30,21 @@ def golden_vectors(
     compiled: Compiled,
     samples: Sequence[Sample],
     reference: Callable[..., list[np.ndarray]],
+    verification: Verification,
     relative: float,
-    magnitude: float,
 ) -> Golden:
     """Of the first `samples`, each one call from a clear state.
 
-    `reference` is PyTorch, `relative` the error that is accepted relative to the outputs'
-    `magnitude`. Raises VerificationError if the C library deviates from PyTorch by more.
+    `reference` is PyTorch, `relative` the error that is accepted: here relative to the outputs of
+    PyTorch as in `verification`, on a device to those of the model. Raises VerificationError if
+    the C library deviates from PyTorch by more.
     """
     chosen = list(samples[:SAMPLES])
     stored, made_by = _run(compiled, [compiled.stored_inputs(sample) for sample in chosen])
     outputs = [tuple(compiled.real_outputs(arrays)) for arrays in stored]
-    accepted = relative * magnitude
-    _check(outputs, [reference(*sample) for sample in chosen], accepted, made_by)
+    expected = [reference(*sample) for sample in chosen]
+    _check(outputs, expected, relative * verification.scale, made_by)
+    accepted = relative * verification.magnitude
     quanta = [t.quantization.scales[0] for t in compiled.outputs if t.quantization]
     if quanta:  # what integers did here, they do on the device, but for some steps
         accepted = min(accepted, _deviation(compiled, chosen, outputs) + DEVICE_STEPS * max(quanta))

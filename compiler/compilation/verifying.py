@@ -75,7 +75,7 @@ def verify_compiled(
     if compiled.stream is not None:  # one call each
         chosen = [next(chunks_of(sample, compiled.stream)) for sample in chosen]
     compiled.golden = golden.golden_vectors(
-        compiled, chosen, reference, relative, compiled.verification.magnitude
+        compiled, chosen, reference, compiled.verification, relative
     )
 
 

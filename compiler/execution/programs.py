@@ -55,6 +55,8 @@ PROGRAMS: dict[str, Program] = {
             "(https://docs.espressif.com/projects/esp-idf/), then `. export.sh` in its folder",
         ),
         Program("chromium", "scanlet's own tests", ("chromium",)),
+        Program("clang-tidy-22", "scanlet's own tests", ("clang-tidy-22",)),
+        Program("cppcheck", "scanlet's own tests", ("cppcheck",)),
     )
 }
 

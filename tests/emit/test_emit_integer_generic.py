@@ -106,7 +106,7 @@ def test_the_header_states_types_scales_and_zero_points():
         zero = int(re.search(rf"#define M_{kind}_0_ZERO_POINT \((\S+)\)\n", header).group(1))
         assert (np.float32(scale),) == np.float32(tensor.quantization.scales)
         assert (zero,) == tensor.quantization.zero_points
-    assert "int m_run(const int8_t* const input0, int8_t* const output0);" in header
+    assert "int m_run(const int8_t* input0, int8_t* output0);" in header
 
 
 def test_the_sources_hold_no_libm_and_no_double(tmp_path: Path):

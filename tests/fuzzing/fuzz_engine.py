@@ -28,6 +28,8 @@ CHECKED = ("-gline-tables-only", "-O1", "-fno-sanitize-recover=all")
 #: An input that runs longer than this, in seconds, counts as a hang.
 HANG = 10
 MEMORY_MIB = 1024
+#: Of everything resident: where pages are huge, the sanitizer's shadow alone takes 1.5 GiB.
+RESIDENT_MIB = 4096
 _FINAL = re.compile(r"^stat::number_of_executed_units:\s*(\d+)$", re.M)
 _COVERED = re.compile(r"\bcov: (\d+) ft: (\d+)")
 _SUMMARY = re.compile(r"^SUMMARY: (.*)$|^==\d+== ERROR: (libFuzzer: .*)$", re.M)
@@ -105,7 +107,7 @@ def build(target: FuzzTarget, folder: Path) -> Path:
 
 def corpus(name: str) -> list[Path]:
     """The inputs of a target that once were findings, or that hold a case open."""
-    return sorted((CORPUS / name).glob("*.bin"))
+    return sorted((CORPUS / name).glob("*.*"))
 
 
 def fuzz(program: Path, target: FuzzTarget, runs: int, seed: int = 1) -> FuzzRun:
@@ -122,7 +124,8 @@ def fuzz(program: Path, target: FuzzTarget, runs: int, seed: int = 1) -> FuzzRun
             "runs": runs,
             "seed": seed,
             "timeout": HANG,
-            "rss_limit_mb": MEMORY_MIB,
+            "malloc_limit_mb": MEMORY_MIB,
+            "rss_limit_mb": RESIDENT_MIB,
             "max_len": target.longest,
             "artifact_prefix": f"{folder / 'found'}/",
             "print_final_stats": 1,
@@ -158,7 +161,11 @@ def replay(program: Path, name: str, paths: Iterable[Path]) -> list[Finding]:
     """The findings among given inputs, each run in a process of its own."""
     findings = []
     for path in paths:
-        limits = [f"-timeout={HANG}", f"-rss_limit_mb={MEMORY_MIB}"]
+        limits = [
+            f"-timeout={HANG}",
+            f"-malloc_limit_mb={MEMORY_MIB}",
+            f"-rss_limit_mb={RESIDENT_MIB}",
+        ]
         result = _execute([str(program), *limits, str(path)])
         if result.returncode != 0:
             what = f"{name}/{path.name}: {_what(result)}"

@@ -8,25 +8,14 @@ from pathlib import Path
 import pytest
 import torch
 from project_device import CXX_FLAGS, SANITIZERS, run_compiler
-from torch import nn
+from project_models import Classifier
 
 import scanlet
 from scanlet.emit.project import ProjectSpec, render_project
-from scanlet.nn import MambaMixer
 from scanlet.project_files import _project_spec
 from scanlet.resources import resource_dir
 
 HERE = Path(__file__).parent
-
-
-class Classifier(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.mixer = MambaMixer(4, d_state=4, d_conv=3)
-        self.head = nn.Linear(4, 3)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.head(self.mixer(x).mean(dim=1).relu())
 
 
 def compile_spec(name: str, seed: int) -> ProjectSpec:

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import Classifier
 from project_device import (
     HELLO,
     INFER,
@@ -19,6 +18,7 @@ from project_device import (
     run_application,
     write_files,
 )
+from project_models import Classifier
 
 import scanlet
 from scanlet.emit.project import ProjectSpec, render_project

@@ -5,7 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import tomllib
+
 LONGEST = 400
+# What a whole run may take, less six minutes for setting up.
+CI_SECONDS = 34 * 60
+CORES = 2
 CODE = {".py", ".c", ".cc", ".h", ".j2", ".sh"}
 # Spelled in pieces, so that this file does not hold what it looks for.
 ONE_MACHINES_PLACES = re.compile("/(" + "|".join(["wo" + "rk", "ro" + "ot", "tm" + "p/ref"]) + ")/")
@@ -34,3 +39,11 @@ def test_no_source_file_names_a_place_of_one_machine(source_files: list[Path]) -
 def test_no_two_tests_share_a_file_name(checkout: Path) -> None:
     names = [path.name for path in (checkout / "tests").rglob("test_*.py")]
     assert sorted(names) == sorted(set(names))
+
+
+def test_every_layer_of_tests_has_a_budget(checkout: Path) -> None:
+    with (checkout / "tests" / "layer_budgets.toml").open("rb") as file:
+        budgets = tomllib.load(file)["seconds"]
+    layers = {path.parent.name for path in (checkout / "tests").glob("*/test_*.py")}
+    assert set(budgets) == layers
+    assert sum(budgets.values()) <= CI_SECONDS * CORES

@@ -75,7 +75,7 @@ def test_a_library_that_deviates_from_pytorch_is_refused(compiled):
 
     copy = dataclasses.replace(compiled, warnings=[])
     with pytest.raises(scanlet.VerificationError, match="deviate from PyTorch"):
-        golden.golden_vectors(copy, compiled.golden.inputs, other, 1e-3, 1.0)
+        golden.golden_vectors(copy, compiled.golden.inputs, other, compiled.verification, 1e-3)
 
 
 def test_without_a_compiler_numpy_makes_them_and_the_report_says_so(monkeypatch):
