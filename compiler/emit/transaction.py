@@ -90,7 +90,9 @@ def staging(stage: Path, wait: float = WAIT_SECONDS) -> Iterator[None]:
 
 def _hold(stack: contextlib.ExitStack, stage: Path, wait: float) -> int:
     while True:
-        stage.mkdir(exist_ok=True)
+        # Not mkdir(exist_ok=True): that looks again, when its holder may just have removed it.
+        with contextlib.suppress(FileExistsError):
+            stage.mkdir()
         try:
             return stack.enter_context(held(stage / _LOCK, lambda: _busy(stage), wait))
         except FileNotFoundError:  # its holder has just removed the folder

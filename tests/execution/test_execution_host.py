@@ -12,8 +12,9 @@ from execution_models import build, mixer, sample, shell
 
 from scanlet.emit.flatbuffer import write_model
 from scanlet.errors import ExecutionError, InputError, MissingToolError, ModelFileError
-from scanlet.execution import wheel, worker
+from scanlet.execution import wheel
 from scanlet.execution.host import HostInterpreter, build_library
+from scanlet.execution.worker import client
 from scanlet.graph import Graph, Tensor, constant
 from scanlet.graph.operators import Binary, Gather
 
@@ -190,7 +191,7 @@ def test_a_wheel_that_does_not_load_is_reported(monkeypatch, tmp_path):
     package.mkdir()
     (package / "__init__.py").write_text("raise ImportError('undefined symbol: PyWhatever')")
     monkeypatch.syspath_prepend(tmp_path)
-    worker.shut_down()
+    client.shut_down()
     with pytest.raises(MissingToolError, match="PyWhatever"):
         HostInterpreter(write_model(shell()), None)
 
