@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import os
 import subprocess
@@ -54,3 +55,19 @@ def test_who_waits_too_long_is_told_the_process_and_changes_nothing(tmp_path, mo
     assert (tmp_path / "a").read_bytes() == b"1"
     write_project(tmp_path, {"a": b"2"})
     assert (tmp_path / "a").read_bytes() == b"2"
+
+
+def test_a_stage_that_vanishes_while_it_is_looked_for_is_made_again(tmp_path, monkeypatch):
+    """Its holder had it when it was to be made, and has removed it since."""
+    made, asked = Path.mkdir, []
+
+    def mkdir(self: Path, *arguments: object, **options: object) -> None:
+        asked.append(self)
+        if len(asked) == 1:
+            raise FileExistsError(errno.EEXIST, "File exists", str(self))
+        made(self, *arguments, **options)
+
+    monkeypatch.setattr(Path, "mkdir", mkdir)
+    with staging(tmp_path / "stage"):
+        assert (tmp_path / "stage").is_dir()
+    assert asked == [tmp_path / "stage"] * 2
