@@ -76,3 +76,26 @@ class LayerOperator(Operator):
     def fused(self) -> tuple[str, ...]:
         """What the operator does beside its own function, in words."""
         return ()
+
+    def run(
+        self,
+        x: np.ndarray,
+        w: dict[str, np.ndarray],
+        observe: Any = None,
+        carried: Carried | None = None,
+    ) -> np.ndarray:
+        """The output for x (B, L, in_features), any B, and the weights by name.
+
+        `observe(name, array)` is told of values inside, where an operator has some to tell of;
+        `carried` takes the state from call to call: empty at first, written by each.
+        """
+        raise NotImplementedError(type(self).__name__)
+
+    def evaluate(self, *arrays: np.ndarray) -> np.ndarray:
+        """From zero state."""
+        return self.run(arrays[0], self.named(arrays))
+
+    def advance(self, carried: Carried, *arrays: np.ndarray) -> np.ndarray:
+        """The next chunk; `carried` is taken up in stream mode only."""
+        own = carried if self.mode == "stream" else None
+        return self.run(arrays[0], self.named(arrays), None, own)

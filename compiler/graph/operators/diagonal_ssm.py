@@ -77,13 +77,6 @@ class DiagonalSSM(LayerOperator):
                 raise GraphError(f"DIAGONAL_SSM: {name} is {shape}, expected {expected[name]}")
         return x
 
-    def evaluate(self, *arrays: np.ndarray) -> np.ndarray:
-        return self.run(arrays[0], self.named(arrays))
-
-    def advance(self, carried: Carried, *arrays: np.ndarray) -> np.ndarray:
-        own = carried if self.mode == "stream" else None
-        return self.run(arrays[0], self.named(arrays), None, own)
-
     def run(
         self,
         x: np.ndarray,

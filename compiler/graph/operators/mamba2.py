@@ -135,13 +135,6 @@ class Mamba2(LayerOperator):
                 raise GraphError(f"MAMBA2: {name} is {shape}, expected {choices}")
         return (1, x[1], d_out)
 
-    def evaluate(self, *arrays: np.ndarray) -> np.ndarray:
-        return self.run(arrays[0], self.named(arrays))
-
-    def advance(self, carried: Carried, *arrays: np.ndarray) -> np.ndarray:
-        own = carried if self.mode == "stream" else None
-        return self.run(arrays[0], self.named(arrays), None, own)
-
     def run(
         self,
         x: np.ndarray,

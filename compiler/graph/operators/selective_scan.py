@@ -75,13 +75,6 @@ class SelectiveScan(LayerOperator):
                 raise GraphError(f"SELECTIVE_SCAN: {name} is {shape}, expected {expected[name]}")
         return (1, x[1], self.d_inner)
 
-    def evaluate(self, *arrays: np.ndarray) -> np.ndarray:
-        return self.run(arrays[0], self.named(arrays))
-
-    def advance(self, carried: Carried, *arrays: np.ndarray) -> np.ndarray:
-        own = carried if self.mode == "stream" else None
-        return self.run(arrays[0], self.named(arrays), None, own)
-
     def run(
         self,
         x: np.ndarray,

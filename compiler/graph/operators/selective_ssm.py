@@ -172,14 +172,6 @@ class SelectiveSSM(LayerOperator):
             raise GraphError(f"SELECTIVE_SSM: residual of {features} features onto {d_out}")
         return (1, d_out) if self.pooling else (1, x[1], d_out)
 
-    def evaluate(self, *arrays: np.ndarray) -> np.ndarray:
-        return self.run(arrays[0], self.named(arrays))
-
-    def advance(self, carried: Carried, *arrays: np.ndarray) -> np.ndarray:
-        return self.run(
-            arrays[0], self.named(arrays), None, carried if self.mode == "stream" else None
-        )
-
     def run(
         self,
         x: np.ndarray,
