@@ -9,11 +9,10 @@ import numpy as np
 import pytest
 import torch
 from project_device import answers, build_application, frame, run_application, write_files
-from torch import nn
+from project_models import Classifier
 
 import scanlet
 from scanlet.emit.project import ProjectSpec, render_project
-from scanlet.nn import MambaMixer
 from scanlet.project_files import _project_spec
 
 HOPS = """
@@ -41,16 +40,6 @@ extern "C" bool scanlet_input_restarted(void) {
   return hop++ == 3;
 }
 """
-
-
-class Classifier(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.mixer = MambaMixer(4, d_state=4, d_conv=3)
-        self.head = nn.Linear(4, 3)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.head(self.mixer(x).mean(dim=1))
 
 
 @pytest.fixture(scope="module")
