@@ -82,8 +82,3 @@ class ModelDescription:
     @property
     def operator_counts(self) -> dict[str, int]:
         return dict(sorted(Counter(op.name for op in self.operators).items()))
-
-    @property
-    def constant_bytes(self) -> int:
-        """Bytes of the constants' buffers, each tensor counted."""
-        return sum(tensor.nbytes for tensor in self.tensors if tensor.constant)

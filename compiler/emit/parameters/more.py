@@ -23,5 +23,9 @@ class MoreParameters:
     encode: Callable[[LayerPlan], bytes]
     decode: Callable[[bytes], Any]
 
+    def __post_init__(self) -> None:
+        if self.size > MOST_BYTES:
+            raise ValueError(f"{self.size} bytes of parameters, {MOST_BYTES} at most")
+
 
 NOTHING = MoreParameters(0, lambda _: b"", lambda _: None)

@@ -83,7 +83,6 @@ class Measurement:
     rodata_bytes: int
     data_bytes: int
     bss_bytes: int
-    function_bytes: Mapping[str, int]
     output: bytes
     text: str
 
@@ -209,7 +208,6 @@ def measure(
         rodata_bytes=result.sizes.rodata_bytes,
         data_bytes=result.sizes.data_bytes,
         bss_bytes=result.sizes.bss_bytes,
-        function_bytes=result.sizes.functions,
         output=result.output,
         text=result.text,
     )

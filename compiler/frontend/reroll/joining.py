@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from scanlet.frontend.reroll.expression import on_arrays, same_layer
+from scanlet.frontend.reroll.expression import same_layer
 from scanlet.frontend.reroll.terms import (
     ZERO,
     Apply,
@@ -130,8 +130,3 @@ def _each(arrays: list[Tensor], how: Join) -> Tensor:
     if width == 1:
         return how([array[..., 0] for array in arrays]).unsqueeze(-1)
     return torch.stack([how([array[..., k] for array in arrays]) for k in range(width)], -1)
-
-
-def rows_first(poly: Poly, rows: int) -> Poly:
-    """The expression as (rows, everything else)."""
-    return on_arrays(poly, lambda array: array.reshape(rows, -1, array.shape[-1]))
